@@ -1,0 +1,40 @@
+# `make demo` and `make test` need Debian's python3, python3-venv and make; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test check e2e bench models clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/edgeseg run -c demo/demo.yaml $(DEMO_ARGS)
+
+test: $(STAMP)
+	$(BIN)/pytest -q $(TEST_ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit/test_layers.py
+
+e2e: $(STAMP)
+	tests/install_servers.sh
+	$(BIN)/pytest -q -m e2e $(TEST_ARGS)
+
+bench: $(STAMP)
+	$(BIN)/python bench/e2e.py $(BENCH_ARGS)
+
+models: $(STAMP)
+	$(BIN)/python models/make_models.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo/recordings
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,139 @@
+"""One compiled model for all streams of the process that run the same one.
+
+A compiled model is a few tens of megabytes and takes up to a second to make; the requests on it are cheap and run
+side by side. The last one to give it back frees it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+from typing import Any
+
+from edgeseg.backends.graph import wrap
+from edgeseg.errors import ModelError
+from edgeseg.ovruntime import ov, reason
+from edgeseg.types import Recipe
+
+_CONTAINERS = ("AUTO", "HETERO", "MULTI", "BATCH")  # name other devices after a colon
+_PRECISIONS = ("auto", "f32", "bf16", "f16")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """Everything that a compiled model depends on; equal ones are shared."""
+
+    recipe: Recipe
+    written_ns: tuple[int, int]
+    device: str
+    precision: str
+    streams: int
+    cache_dir: Path | None
+
+    @classmethod
+    def of(cls, recipe: Recipe, device: str, precision: str, streams: int, cache_dir: Path | None) -> Wanted:
+        """Check what can be checked before anything is loaded.
+
+        Raises:
+            ModelError: a file is missing, the precision is not known, or this machine has no such device.
+        """
+        if precision not in _PRECISIONS:
+            raise ModelError(f"model {recipe.name!r}: precision {precision!r} is none of {', '.join(_PRECISIONS)}")
+        if streams < 1:
+            raise ModelError(f"model {recipe.name!r}: {streams} streams are none")
+        model = Path(recipe.path)
+        files = (model, model.with_suffix(".bin"))
+        for file in files:
+            if not file.is_file():
+                raise ModelError(f"model {recipe.name!r}: {file} does not exist")
+        _check_device(device)
+        written = (files[0].stat().st_mtime_ns, files[1].stat().st_mtime_ns)
+        plain = dataclasses.replace(recipe, path=str(model.resolve()), extra=())
+        return cls(plain, written, device, precision, streams, cache_dir)
+
+    def properties(self) -> dict[str, Any]:
+        """What OpenVINO is told. CPU threads are one for each stream, and free to move: pinned, every caller of the
+        process would compete for core 0.
+        """
+        properties: dict[str, Any] = {}
+        if self.precision != "auto":
+            properties["INFERENCE_PRECISION_HINT"] = self.precision
+        if self.device == "CPU":
+            properties |= {
+                "NUM_STREAMS": self.streams,
+                "INFERENCE_NUM_THREADS": self.streams,
+                "ENABLE_CPU_PINNING": False,
+            }
+        if self.cache_dir is not None:
+            properties["CACHE_DIR"] = str(self.cache_dir)
+        return properties
+
+
+_lock = threading.Lock()
+_core: Any = None
+_shared: dict[Wanted, tuple[Any, int]] = {}  # the compiled model, how many hold it
+
+
+def acquire(wanted: Wanted) -> Any:
+    """The compiled model for ``wanted``, u8 [1, h, w, 3] → u8 [h, w]; to be given back with ``release``.
+
+    Raises:
+        ModelError: the files are no model, do not fit the recipe, or the device cannot run them.
+    """
+    with _lock:
+        compiled, holders = _shared.get(wanted, (None, 0))
+        if compiled is None:
+            compiled = _compile(wanted)
+        _shared[wanted] = (compiled, holders + 1)
+        return compiled
+
+
+def release(wanted: Wanted) -> None:
+    """Give back what ``acquire`` gave."""
+    with _lock:
+        compiled, holders = _shared.pop(wanted)
+        if holders > 1:
+            _shared[wanted] = (compiled, holders - 1)
+
+
+def in_use() -> int:
+    """How many compiled models the process holds."""
+    with _lock:
+        return len(_shared)
+
+
+def _openvino() -> Any:
+    global _core
+    if _core is None:
+        _core = ov.Core()
+    return _core
+
+
+def _check_device(device: str) -> None:
+    available = list(_openvino().available_devices)
+    name, _, rest = device.partition(":")
+    if name in _CONTAINERS:
+        asked = [part.strip(" -").partition("(")[0] for part in rest.split(",") if part]
+    else:
+        asked = [device]
+    families = {entry.partition(".")[0] for entry in available}
+    for entry in asked:
+        if entry not in available and entry not in families:
+            raise ModelError(f"no device {entry!r} on this machine", hint=f"available: {', '.join(available)}")
+
+
+def _compile(wanted: Wanted) -> Any:
+    recipe = wanted.recipe
+    try:
+        model = _openvino().read_model(recipe.path)
+    except Exception as exc:  # OpenVINO raises bare RuntimeError, and TypeError from its Python layer
+        raise ModelError(f"model {recipe.name!r}: {recipe.path} cannot be read: {reason(exc)}") from exc
+    try:
+        wrapped = wrap(model, recipe)
+    except RuntimeError as exc:
+        raise ModelError(f"model {recipe.name!r} does not fit its recipe: {reason(exc)}") from exc
+    try:
+        return _openvino().compile_model(wrapped, wanted.device, wanted.properties())
+    except RuntimeError as exc:
+        raise ModelError(f"model {recipe.name!r} cannot run on {wanted.device}: {reason(exc)}") from exc

@@ -1,0 +1,198 @@
+"""From the configuration to the parts of a stream. Plug-ins are imported here, when they are chosen."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edgeseg import plugins
+from edgeseg.config.effects import PluginEffect, ReplaceEffect
+from edgeseg.config.schema import Config, PublishConfig, StreamConfig
+from edgeseg.encoding.command import EncoderSettings
+from edgeseg.ffmpeg import find_ffmpeg
+from edgeseg.masks import MaskRefiner, RefineSettings
+from edgeseg.pipeline import Stages
+from edgeseg.recipes import find_model, load_recipe
+from edgeseg.redact import redact_url
+from edgeseg.sampling import Sampler
+from edgeseg.status import OutputStatus, StreamStatus
+from edgeseg.stream import VideoSettings
+from edgeseg.supervisor import Blueprint, Fed
+from edgeseg.types import Backend, Effect, Recipe, Source
+
+_PUBLISH_QUEUE_S, _RECORD_QUEUE_S = 2.0, 4.0
+# Which settings of `source:` each built-in source takes, besides the URL.
+_SOURCE_KEYS = {
+    "av": ("loop", "rtsp_transport", "open_timeout_s", "read_timeout_s", "audio", "input_format", "options"),
+    "v4l2": ("input_format", "size", "fps", "open_timeout_s", "read_timeout_s", "options"),
+    "test": ("size", "fps"),
+}
+
+
+def blueprint(name: str, config: Config) -> Blueprint:
+    """Everything of stream ``name``, nothing of it open yet.
+
+    Raises:
+        ConfigError: a plug-in cannot be imported, or there is no ffmpeg.
+    """
+    stream = config.streams[name]
+    ffmpeg = find_ffmpeg(config.ffmpeg)
+    status = StreamStatus(name, effect=stream.effect.type, model=Path(stream.model.name).name)
+    outputs = _build_outputs(name, stream, ffmpeg, status)
+    backends: list[Backend] = []
+
+    def load() -> Stages:
+        backend, recipe = build_backend(stream, concurrent=_sharing(stream, config))
+        backends.append(backend)
+        return Stages(
+            Sampler(recipe),
+            backend,
+            MaskRefiner(refine_settings(stream)),
+            build_effect(stream),
+            uncovered_without_mask=stream.mask.on_mask_loss == "uncovered" and stream.allow_uncovered,
+        )
+
+    def unload() -> None:
+        while backends:
+            backends.pop().close()
+
+    return Blueprint(
+        status=status,
+        make_source=lambda: build_source(stream),
+        load=load,
+        unload=unload,
+        video=VideoSettings(
+            size=None if stream.video.size == "source" else stream.video.size,
+            fit=stream.video.fit,
+            fps=_rate(stream.video.fps),
+            realtime=stream.source.realtime,
+        ),
+        encoder=build_encoder_settings(stream, ffmpeg),
+        outputs=outputs,
+    )
+
+
+def build_source(stream: StreamConfig) -> Source:
+    """The source of ``stream``, not open yet."""
+    settings = stream.source
+    factory = plugins.load("sources", settings.kind)
+    keys = _SOURCE_KEYS.get(settings.kind)
+    if keys is None:
+        return factory(settings.url, **settings.options)  # type: ignore[no-any-return]
+    return factory(settings.url, **{key: getattr(settings, key) for key in keys})  # type: ignore[no-any-return]
+
+
+def build_backend(stream: StreamConfig, concurrent: int = 1) -> tuple[Backend, Recipe]:
+    """The loaded backend and the recipe of its model; ``concurrent`` streams run the same one.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    settings = stream.model
+    recipe = load_recipe(find_model(settings.name))
+    factory = plugins.load("backends", settings.backend)
+    backend: Backend = (
+        factory(precision=settings.precision, streams=min(concurrent, os.cpu_count() or 1))
+        if settings.backend == "openvino"
+        else factory()
+    )
+    backend.load(recipe, settings.device)
+    return backend, recipe
+
+
+def build_effect(stream: StreamConfig) -> Effect:
+    """The effect of ``stream``.
+
+    Raises:
+        StreamError: its picture cannot be read.
+    """
+    settings = stream.effect
+    factory = plugins.load("effects", settings.type)
+    if isinstance(settings, PluginEffect):
+        return factory(**settings.options)  # type: ignore[no-any-return]
+    arguments: dict[str, Any] = {key: getattr(settings, key) for key in type(settings).model_fields if key != "type"}
+    if isinstance(settings, ReplaceEffect):
+        arguments = {key: value for key, value in arguments.items() if value is not None}
+        if settings.video is not None:
+            player = plugins.load("sources", "av")
+            arguments["video"] = player(str(settings.video), loop=True, audio=False)
+    return factory(**arguments)  # type: ignore[no-any-return]
+
+
+def build_encoder_settings(stream: StreamConfig, ffmpeg: str) -> EncoderSettings:
+    """The encoder's settings, with everything that is "auto" left open."""
+    settings = stream.encoder
+    constant = stream.video.timestamps == "constant"
+    return EncoderSettings(
+        ffmpeg=ffmpeg,
+        codec=settings.codec,
+        fallback=settings.fallback,
+        preset=settings.preset if settings.codec == "libx264" or settings.preset != "superfast" else None,
+        bitrate=None if settings.bitrate == "auto" else int(settings.bitrate),
+        keyframe_s=settings.keyframe_s,
+        threads=None if settings.threads == "auto" else int(settings.threads),
+        device=settings.device,
+        constant=constant,
+        options={key: str(value) for key, value in settings.options.items()},
+    )
+
+
+def refine_settings(stream: StreamConfig) -> RefineSettings:
+    mask = stream.mask
+    return RefineSettings(
+        temporal=mask.temporal,
+        threshold=mask.threshold,
+        smooth_step=mask.smooth_step or (0.25, 0.75),
+        feather=float(mask.feather),
+        invert=mask.invert,
+    )
+
+
+def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamStatus) -> list[Fed]:
+    from edgeseg.outputs.feed import Feed
+
+    waits = stream.source.kind == "av" and "://" not in stream.source.url
+    outputs: list[Fed] = []
+    for number, publish in enumerate(stream.publish):
+        output_name = publish.name or f"publish{number or ''}"
+        if publish.listen:
+            outputs.append(_listen(name, output_name, publish, ffmpeg, status))
+            continue
+        out = OutputStatus(output_name, "publish", redact_url(publish.url))
+        publisher = plugins.load("outputs", "publish")(publish.url, ffmpeg=ffmpeg, name=f"{name}:{output_name}")
+        status.outputs.append(out)
+        outputs.append(Feed(f"{name}:{output_name}", publisher, out, queue_s=_PUBLISH_QUEUE_S, wait=waits))
+    if stream.record is not None:
+        out = OutputStatus("record", "record", str(stream.record.directory))
+        recorder = plugins.load("outputs", "record")(
+            stream.record.directory,
+            name,
+            ffmpeg=ffmpeg,
+            segment_s=stream.record.segment_s,
+            container=stream.record.container,
+            status=out,
+        )
+        status.outputs.append(out)
+        outputs.append(Feed(f"{name}:record", recorder, out, queue_s=_RECORD_QUEUE_S, wait=waits))
+    for extra in stream.outputs:
+        out = OutputStatus(extra.type, extra.type, "")
+        status.outputs.append(out)
+        outputs.append(Feed(f"{name}:{extra.type}", plugins.load("outputs", extra.type)(**extra.options), out))
+    return outputs
+
+
+def _listen(name: str, output_name: str, publish: PublishConfig, ffmpeg: str, status: StreamStatus) -> Fed:
+    # A viewer types this URL: its last part is a name, not a key.
+    out = OutputStatus(output_name, "listen", publish.url)
+    status.outputs.append(out)
+    return plugins.load("outputs", "listen")(publish.url, ffmpeg=ffmpeg, name=f"{name}:{output_name}", status=out)  # type: ignore[no-any-return]
+
+
+def _sharing(stream: StreamConfig, config: Config) -> int:
+    return sum(1 for other in config.enabled.values() if other.model == stream.model)
+
+
+def _rate(value: Fraction | str) -> Fraction | None:
+    return value if isinstance(value, Fraction) else None

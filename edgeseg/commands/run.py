@@ -1,0 +1,45 @@
+"""``edgeseg run``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``edgeseg run``."""
+    parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
+    parser.add_argument(
+        "--duration", type=_seconds, metavar="SECONDS", help="stop by itself after this time (default: run until told)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the configuration, run the daemon; gives the exit code."""
+    from edgeseg.config import load_config, warnings
+    from edgeseg.log import setup
+
+    config = load_config(args.config)
+    setup(config.log.level, config.log.format)
+
+    import logging
+
+    from edgeseg.native import quieten
+    from edgeseg.where import where_to_look
+
+    log = logging.getLogger("edgeseg")
+    for warning in warnings(config):
+        log.warning("%s", warning)
+    quieten()
+
+    from edgeseg.daemon import Daemon
+
+    daemon = Daemon(config, duration_s=args.duration)
+    return daemon.run(on_ready=lambda: print("\n".join(where_to_look(config, daemon.http.port)), flush=True))  # noqa: T201
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+    return value

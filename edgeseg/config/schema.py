@@ -1,0 +1,297 @@
+"""What a configuration may say, in its long form, with every default.
+
+Paths are absolute, sizes are (width, height), rates are fractions, bit rates are bits per second, colours are
+(red, green, blue). What keys mean is written in ``docs/configuration.md``; how they have to fit together is in
+``checks.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator, model_validator
+
+from edgeseg import plugins
+from edgeseg.config.effects import BlurEffect, Effect
+from edgeseg.config.model import Section
+from edgeseg.config.values import (
+    AnyPath,
+    Bitrate,
+    Flag,
+    MaybeRate,
+    MaybeSize,
+    MaybeText,
+    Options,
+    RateOrSource,
+    SizeOrSource,
+    Text,
+    guess,
+    number,
+    one_of,
+    optional,
+    parse_text,
+    quoted,
+    resolve_path,
+    whole,
+    word_or,
+)
+
+Level = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+Transport = Literal["tcp", "udp"]
+Precision = Literal["auto", "f32", "bf16", "f16"]
+OnMaskLoss = Literal["cover", "uncovered"]
+Fit = Literal["contain", "cover", "stretch"]
+Timestamps = Literal["source", "constant"]
+Codec = Literal["libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "h264_v4l2m2m"]
+Fallback = Literal[None, "libx264"]
+Container = Literal["mp4"]
+
+_STREAM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_MODEL_FILE = re.compile(r".*\.(xml|onnx|tflite|pb|pdmodel|yaml)$", re.IGNORECASE)
+
+
+class HttpConfig(Section):
+    """Where the page, the metrics and the API are served."""
+
+    may_be_empty: ClassVar[bool] = True
+    host: Text = "127.0.0.1"
+    port: Annotated[int, whole(0, 65535)] = 8790
+    token: MaybeText = Field(default=None, repr=False)
+
+
+class LogConfig(Section):
+    """How much is logged, and how."""
+
+    may_be_empty: ClassVar[bool] = True
+    level: Annotated[Level, one_of(Level)] = "info"
+    format: Annotated[LogFormat, one_of(LogFormat)] = "text"
+
+
+class SourceConfig(Section):
+    """Where the pictures of one stream come from."""
+
+    short_key: ClassVar[str] = "url"
+    type: Text = "auto"
+    url: Annotated[str, PlainValidator(parse_text)] = Field(default="", repr=False)
+    loop: Flag = False
+    realtime: Flag = True
+    rtsp_transport: Annotated[Transport, one_of(Transport)] = "tcp"
+    open_timeout_s: Annotated[float, number(0, 600, above=True)] = 10.0
+    read_timeout_s: Annotated[float, number(0, 600, above=True)] = 10.0
+    audio: Flag = True
+    input_format: MaybeText = None
+    size: MaybeSize = None
+    fps: MaybeRate = None
+    options: Options = Field(default={}, repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The source plug-in that opens it: ``type``, or what ``url`` looks like when that is ``auto``."""
+        return self.type if self.type != "auto" else _kind_of(self.url)
+
+    @field_validator("type", mode="after")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        return _plugin_name("sources", "source", value, "auto")
+
+    @field_validator("url", mode="after")
+    @classmethod
+    def _absolute(cls, value: str, info: ValidationInfo) -> str:
+        if value == "test":
+            return "test:"
+        kind = info.data.get("type", "auto")
+        kind = _kind_of(value) if kind == "auto" else kind
+        return resolve_path(value, info) if kind in ("av", "v4l2") and not _SCHEME.match(value) else value
+
+    @model_validator(mode="after")
+    def _has_url(self) -> SourceConfig:
+        if not self.url and self.kind in ("auto", "av", "v4l2"):
+            raise ValueError("needs a url")
+        return self
+
+
+class ModelConfig(Section):
+    """Which model segments, on what. ``name`` is a model that edgeseg ships, or an absolute path."""
+
+    short_key: ClassVar[str] = "name"
+    name: Text = "selfie"
+    backend: Text = "openvino"
+    device: Text = "CPU"
+    precision: Annotated[Precision, one_of(Precision)] = "auto"
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _absolute(cls, value: str, info: ValidationInfo) -> str:
+        return resolve_path(value, info) if "/" in value or _MODEL_FILE.match(value) else value
+
+    @field_validator("backend", mode="after")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        return _plugin_name("backends", "backend", value)
+
+
+def _smooth_step(value: object) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    sentence = f"must be two numbers, 0 <= low < high <= 1, such as [0.25, 0.75], not {quoted(value)}"
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(sentence)
+    if any(isinstance(edge, bool) or not isinstance(edge, int | float) for edge in value):
+        raise ValueError(sentence)
+    low, high = value
+    if not 0 <= low < high <= 1:
+        raise ValueError(f"must be two numbers, 0 <= low < high <= 1, not [{low}, {high}]")
+    return float(low), float(high)
+
+
+class MaskConfig(Section):
+    """What is made of the model's answer. Either ``threshold`` or ``smooth_step`` is set, or neither."""
+
+    may_be_empty: ClassVar[bool] = True
+    threshold: Annotated[float | None, optional(number(0, 1))] = None
+    smooth_step: Annotated[tuple[float, float] | None, PlainValidator(_smooth_step)] = (0.25, 0.75)
+    feather: Annotated[float, number(0, 64)] = 0.0
+    temporal: Annotated[float, number(0, 0.99)] = 0.0
+    invert: Flag = False
+    max_age_ms: Annotated[int, whole(1, 60_000)] = 1000
+    on_mask_loss: Annotated[OnMaskLoss, one_of(OnMaskLoss)] = "cover"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_curve(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("threshold") is None:
+            return data
+        if data.get("smooth_step") is not None:
+            raise ValueError("takes threshold or smooth_step, not both (remove one)")
+        return {**data, "smooth_step": None}
+
+
+class VideoConfig(Section):
+    """The size, the rate and the timestamps of what is put out."""
+
+    may_be_empty: ClassVar[bool] = True
+    size: SizeOrSource = "source"
+    fit: Annotated[Fit, one_of(Fit)] = "contain"
+    fps: RateOrSource = "source"
+    timestamps: Annotated[Timestamps, one_of(Timestamps)] = "source"
+
+
+class EncoderConfig(Section):
+    """How the one encode of a stream is made."""
+
+    may_be_empty: ClassVar[bool] = True
+    codec: Annotated[Codec, one_of(Codec)] = "libx264"
+    fallback: Annotated[Fallback, one_of(Fallback)] = None
+    preset: MaybeText = "superfast"
+    bitrate: Bitrate = "auto"
+    keyframe_s: Annotated[float, number(0.1, 20)] = 2.0
+    threads: Annotated[int | Literal["auto"], word_or("auto", whole(1, 64))] = "auto"
+    device: MaybeText = None
+    options: Options = Field(default={}, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_of_codec(cls, data: Any) -> Any:
+        """The default preset is libx264's; the other codecs have names of their own, and a default of their own."""
+        if isinstance(data, dict) and "preset" not in data and data.get("codec", "libx264") != "libx264":
+            return {**data, "preset": None}
+        return data
+
+
+class PublishConfig(Section):
+    """One place that the stream is sent to, or, with ``listen``, served at."""
+
+    short_key: ClassVar[str] = "url"
+    url: Text = Field(repr=False)
+    name: MaybeText = None
+    listen: Flag = False
+
+
+class RecordConfig(Section):
+    """The folder that segments are written to."""
+
+    short_key: ClassVar[str] = "directory"
+    directory: AnyPath
+    segment_s: Annotated[float, number(1, 86_400)] = 60.0
+    container: Annotated[Container, one_of(Container)] = "mp4"
+
+
+class OutputConfig(Section):
+    """An output of another package, found by its entry point; ``options`` are passed to it."""
+
+    short_key: ClassVar[str] = "type"
+    type: Text
+    options: dict[str, Any] = Field(default={}, repr=False)
+
+    @field_validator("type", mode="after")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        if value in ("publish", "listen", "record"):
+            key = "record" if value == "record" else "publish"
+            raise ValueError(f"{value!r} is built in (write it under {key!r} instead)")
+        return _plugin_name("outputs", "output", value)
+
+
+def _as_list(value: object) -> object:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+class StreamConfig(Section):
+    """One camera, from its source to its outputs."""
+
+    enabled: Flag = True
+    source: SourceConfig
+    model: ModelConfig = ModelConfig()
+    mask: MaskConfig = MaskConfig()
+    effect: Effect = BlurEffect()
+    allow_uncovered: Flag = False
+    video: VideoConfig = VideoConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    publish: Annotated[tuple[PublishConfig, ...], BeforeValidator(_as_list)] = ()
+    record: RecordConfig | None = None
+    outputs: Annotated[tuple[OutputConfig, ...], BeforeValidator(_as_list)] = ()
+
+
+def _stream_name(value: object) -> str:
+    if not isinstance(value, str) or not _STREAM_NAME.fullmatch(value):
+        raise ValueError(
+            "is not a name for a stream (1 to 32 of a-z, 0-9, - and _, and the first is a letter or a digit)"
+        )
+    return str(value)
+
+
+class Config(Section):
+    """The whole file."""
+
+    http: HttpConfig = HttpConfig()
+    log: LogConfig = LogConfig()
+    ffmpeg: Text = "auto"
+    streams: dict[Annotated[str, PlainValidator(_stream_name)], StreamConfig]
+
+    @property
+    def enabled(self) -> dict[str, StreamConfig]:
+        """The streams that run."""
+        return {name: stream for name, stream in self.streams.items() if stream.enabled}
+
+    @field_validator("ffmpeg", mode="after")
+    @classmethod
+    def _absolute(cls, value: str, info: ValidationInfo) -> str:
+        return resolve_path(value, info) if "/" in value else value
+
+
+def _kind_of(url: str) -> str:
+    if url == "test" or url.startswith("test:"):
+        return "test"
+    return "v4l2" if url.startswith(("/dev/video", "/dev/v4l/")) else "av"
+
+
+def _plugin_name(kind: str, word: str, value: str, *extra: str) -> str:
+    known = [*extra, *plugins.names(kind)]
+    if value not in known:
+        raise ValueError(f"no {word} is called {quoted(value)} {guess(value, known)}")
+    return value

@@ -1,0 +1,1 @@
+"""Read models of other formats as OpenVINO models. One module for each format; ``formats`` chooses."""

@@ -1,0 +1,94 @@
+"""Mixes two pictures by a mask of the model's size, plane by plane, touching only what the mask makes necessary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+import cv2
+import numpy as np
+
+from edgeseg.types import U8
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A run of mask cells along one axis and the pixels that it covers."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
+
+
+class _Axis:
+    """One axis of mask and plane. ``unit`` mask cells cover ``step`` pixels exactly.
+
+    Cutting both at multiples of them leaves the sampling positions of the resize where they were, so a part of the mask
+    enlarges to the same values as the whole.
+    """
+
+    def __init__(self, cells: int, pixels: int) -> None:
+        common = gcd(cells, pixels)
+        self._cells, self._unit, self._step = cells, cells // common, pixels // common
+
+    def around(self, start: int, stop: int, margin: int) -> _Span:
+        """The smallest aligned span that holds the cells [start, stop) and ``margin`` more on each side."""
+        first = max(0, start - margin) // self._unit
+        last = -(-min(self._cells, stop + margin) // self._unit)
+        return _Span(first * self._unit, last * self._unit, first * self._step, last * self._step)
+
+
+class Blender:
+    """out = keep * alpha + other * (1 - alpha), rounded, for planes of any size.
+
+    Nine tenths of a portrait mask are plainly 0 or 255. Whichever picture fills more of the frame is copied whole,
+    and only the rectangle where the mask says something else is computed. Where alpha is 0 or 255 the result is
+    exactly one of the two. Belongs to one thread: the buffers are used again.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, U8] = {}
+
+    def blend(self, keep: U8, other: U8, alpha: U8, out: U8) -> None:
+        """Fill ``out`` from two planes of its size, u8 [h, w]; ``alpha`` is u8 [mh, mw], 255 = ``keep``."""
+        kept = cv2.boundingRect(alpha)
+        hidden = cv2.boundingRect(cv2.bitwise_not(alpha))
+        inside_out = hidden[2] * hidden[3] < kept[2] * kept[3]
+        np.copyto(out, keep if inside_out else other)
+        x, y, width, height = hidden if inside_out else kept
+        if not width or not height:
+            return
+        across = _Axis(alpha.shape[1], out.shape[1])
+        down = _Axis(alpha.shape[0], out.shape[0])
+        # Interpolation reaches one cell further than the mask; one more keeps its border replication out of it.
+        inner_x, inner_y = across.around(x, x + width, 1), down.around(y, y + height, 1)
+        outer_x, outer_y = across.around(inner_x.first, inner_x.last, 1), down.around(inner_y.first, inner_y.last, 1)
+        large = self._buffer("alpha", outer_y.stop - outer_y.start, outer_x.stop - outer_x.start)
+        cells = alpha[outer_y.first : outer_y.last, outer_x.first : outer_x.last]
+        cv2.resize(cells, large.shape[::-1], dst=large, interpolation=cv2.INTER_LINEAR)
+        rows, columns = slice(inner_y.start, inner_y.stop), slice(inner_x.start, inner_x.stop)
+        self._mix(
+            keep[rows, columns],
+            other[rows, columns],
+            large[
+                inner_y.start - outer_y.start : inner_y.stop - outer_y.start,
+                inner_x.start - outer_x.start : inner_x.stop - outer_x.start,
+            ],
+            out[rows, columns],
+        )
+
+    def _mix(self, keep: U8, other: U8, alpha: U8, out: U8) -> None:
+        height, width = alpha.shape
+        inverse, rest = self._buffer("inverse", height, width), self._buffer("rest", height, width)
+        cv2.bitwise_not(alpha, dst=inverse)
+        cv2.multiply(other, inverse, dst=rest, scale=1 / 255)
+        cv2.multiply(keep, alpha, dst=inverse, scale=1 / 255)
+        cv2.add(inverse, rest, dst=out)
+
+    def _buffer(self, name: str, height: int, width: int) -> U8:
+        """A scratch plane; grows and is never given back, so that a moving rectangle does not allocate."""
+        room = self._buffers.get(name)
+        if room is None or room.size < height * width:
+            room = self._buffers[name] = np.empty(height * width, np.uint8)
+        return room[: height * width].reshape(height, width)

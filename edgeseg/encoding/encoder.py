@@ -1,0 +1,240 @@
+"""The encoder: one ffmpeg child per stream, raw pictures in, FLV tags out. It never touches network or disk."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from edgeseg.encoding.command import EncoderSettings, encode_command
+from edgeseg.encoding.flv import FlvReader
+from edgeseg.encoding.matroska import AUDIO_TRACK, VIDEO_TRACK, RawFormat, block_head, header
+from edgeseg.errors import EncoderError
+from edgeseg.ffmpeg import LastWords
+from edgeseg.frames import Canvas
+from edgeseg.queues import Closed, FrameQueue, WhenFull
+from edgeseg.types import Tag, TagKind
+
+_F_SETPIPE_SZ = 1031
+_PIPE_BYTES = 1 << 20
+_QUEUE_S = 0.5
+# Audio packets share the queue with the pictures; a picture comes with two or three of them.
+_AUDIO_PER_FRAME = 4
+
+_Item = tuple[int, Canvas | bytes]
+
+
+class Encoder:
+    """Feeds an ffmpeg child and hands its tags on.
+
+    ``video`` and ``audio`` are called by the stream's threads; ``on_tag`` runs on the encoder's reading thread.
+    ``recycle`` gets every canvas back once it was written or dropped. A child that takes pictures and gives no tag for ``stall_s`` is
+    killed, and the next call raises.
+
+    Args:
+        settings: how to encode.
+        raw: what the pictures are.
+        when_full: what to do with pictures that come faster than they are encoded.
+        on_tag: called with each tag and, for pictures, with its delay since ``captured_at`` in seconds.
+        recycle: takes canvases back.
+        on_drop: called when a picture had to make room.
+        name: for threads.
+        stall_s: how long the child may take pictures without giving tags.
+        near_ms: the time of the first picture, roughly: FLV counts only to 2**31 ms.
+    """
+
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        raw: RawFormat,
+        *,
+        when_full: WhenFull,
+        on_tag: Callable[[Tag, float | None], None],
+        recycle: Callable[[Canvas], None],
+        on_drop: Callable[[], None] = lambda: None,
+        name: str = "encoder",
+        stall_s: float = 10.0,
+        near_ms: int = 0,
+    ) -> None:
+        self.raw = raw
+        self._settings = settings
+        self._on_tag = on_tag
+        self._recycle = recycle
+        self._on_drop = on_drop
+        self._name = name
+        self._stall_s = stall_s
+        self._near_ms = near_ms
+        frames = max(2, round(_QUEUE_S * float(raw.fps)))
+        capacity = frames * (1 + _AUDIO_PER_FRAME if raw.audio else 1)
+        self._queue: FrameQueue[_Item] = FrameQueue(
+            capacity, when_full, self._dropped, droppable=lambda item: isinstance(item[1], Canvas)
+        )
+        self._captured: dict[int, float] = {}
+        self._failure: EncoderError | None = None
+        self._finishing = False
+        self._killed = False
+        self._last_progress = time.monotonic()
+        self._start_child()
+
+    def _start_child(self) -> None:
+        command = encode_command(self._settings, self.raw)
+        try:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            raise EncoderError(f"cannot run the encoder {command[0]}: {exc.strerror}") from exc
+        assert self._child.stdin and self._child.stdout and self._child.stderr
+        self._words = LastWords(self._child.stderr, self._name)
+        self._fd = self._child.stdin.fileno()
+        # Fewer wake-ups per frame; some kernels allow less than a megabyte to an ordinary user.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self._fd, _F_SETPIPE_SZ, _PIPE_BYTES)
+        self._writer = threading.Thread(target=self._write_loop, name=f"{self._name}:write", daemon=True)
+        self._reader = threading.Thread(target=self._read_loop, name=f"{self._name}:read", daemon=True)
+        self._writer.start()
+        self._reader.start()
+
+    @property
+    def queue_length(self) -> int:
+        return len(self._queue)
+
+    def video(self, canvas: Canvas, timestamp_ms: int) -> None:
+        """Hand over a composited picture; it belongs to the encoder until ``recycle`` is called with it.
+
+        Raises:
+            EncoderError: the child died or hangs.
+        """
+        self._captured[timestamp_ms] = canvas.frame.captured_at
+        while not self._put((timestamp_ms, canvas)):
+            self._check_progress()
+
+    def audio(self, payload: bytes, timestamp_ms: int) -> None:
+        """Hand over one packet of sound. Raises as ``video`` does."""
+        while not self._put((timestamp_ms, payload)):
+            self._check_progress()
+
+    def finish(self, timeout_s: float = 3.0) -> bool:
+        """Let everything that was handed over come out as tags, then end the child.
+
+        Never raises; False when the child did not end well, so that the last pictures may be lost.
+        """
+        self._finishing = True
+        self._queue.close()
+        deadline = time.monotonic() + timeout_s
+        self._writer.join(max(0.0, deadline - time.monotonic()))
+        self._reader.join(max(0.0, deadline - time.monotonic()))
+        self._end_child()
+        return self._child.returncode == 0
+
+    def kill(self) -> None:
+        """End the child at once. Never raises."""
+        self._finishing = True
+        self._queue.close()
+        self._queue.clear()
+        self._end_child()
+
+    def _put(self, item: _Item) -> bool:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            done = self._queue.put(item, timeout_s=0.5)
+        except Closed:
+            self._dropped(item)
+            raise self._failure or EncoderError("the encoder has been closed") from None
+        self._check_progress()
+        return done
+
+    def _check_progress(self) -> None:
+        if not len(self._queue):
+            return
+        if time.monotonic() - self._last_progress > self._stall_s:
+            self._fail(f"the encoder gave nothing for {self._stall_s:g} s and was killed")
+            self._end_child()
+        if self._failure is not None:
+            raise self._failure
+
+    def _dropped(self, item: _Item) -> None:
+        timestamp_ms, what = item
+        if isinstance(what, Canvas):
+            self._captured.pop(timestamp_ms, None)
+            self._recycle(what)
+            self._on_drop()
+
+    def _write_loop(self) -> None:
+        try:
+            self._write([header(self.raw)])
+            while True:
+                item = self._queue.get()
+                if item is None:
+                    continue
+                timestamp_ms, what = item
+                if isinstance(what, Canvas):
+                    if len(self._captured) == 1:
+                        self._last_progress = time.monotonic()  # it was idle: its time starts now
+                    self._write([block_head(VIDEO_TRACK, timestamp_ms, what.buffer.size), what.buffer])
+                    self._recycle(what)
+                else:
+                    self._write([block_head(AUDIO_TRACK, timestamp_ms, len(what)), what])
+        except Closed:
+            pass
+        except OSError:
+            self._fail("the encoder died")
+        finally:
+            with contextlib.suppress(OSError):
+                assert self._child.stdin
+                self._child.stdin.close()
+
+    def _write(self, parts: Sequence[bytes | memoryview | object]) -> None:
+        views = [memoryview(part).cast("B") for part in parts]  # type: ignore[arg-type]
+        while views:
+            done = os.writev(self._fd, views)
+            while views and done >= len(views[0]):
+                done -= len(views.pop(0))
+            if done:
+                views[0] = views[0][done:]
+
+    def _read_loop(self) -> None:
+        assert self._child.stdout
+        reading = os.fdopen(os.dup(self._child.stdout.fileno()), "rb", buffering=1 << 16)
+        try:
+            with reading:
+                for tag in FlvReader(reading, near_ms=self._near_ms):
+                    self._last_progress = time.monotonic()
+                    captured = None
+                    if tag.kind is TagKind.VIDEO and not tag.config:
+                        captured = self._captured.pop(tag.timestamp_ms, None)
+                    self._on_tag(tag, None if captured is None else time.monotonic() - captured)
+        except EncoderError as exc:
+            self._fail(exc.message)
+        finally:
+            if not self._finishing:
+                self._fail("the encoder ended")
+
+    def _fail(self, what: str) -> None:
+        if self._failure is None and not self._finishing:
+            words = self._words.text()
+            self._failure = EncoderError(f"{what}: {words}" if words else what)
+            self._queue.close()
+            self._queue.clear()
+
+    def _end_child(self) -> None:
+        if self._child.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(0.2 if not self._writer.is_alive() else 0)
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()
+        self._writer.join(1.0)
+        self._reader.join(1.0)
+        assert self._child.stdout
+        self._child.stdout.close()

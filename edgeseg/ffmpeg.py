@@ -1,0 +1,64 @@
+"""Which ffmpeg binary runs, and what its last words were."""
+
+from __future__ import annotations
+
+import collections
+import re
+import shutil
+import threading
+from pathlib import Path
+from typing import IO
+
+from edgeseg.errors import ConfigError
+from edgeseg.redact import redact
+
+
+def find_ffmpeg(setting: str = "auto") -> str:
+    """The binary to run: ``setting`` if it is a path, else the system's, else the one of imageio-ffmpeg.
+
+    Raises:
+        ConfigError: the path does not exist, or there is no ffmpeg at all.
+    """
+    if setting != "auto":
+        found = shutil.which(setting)
+        if found is None:
+            raise ConfigError(f"ffmpeg: {setting} is not a program that can be run", hint="give a path, or 'auto'")
+        return found
+    found = shutil.which("ffmpeg")
+    if found is not None:
+        return found
+    try:
+        import imageio_ffmpeg
+
+        return str(Path(imageio_ffmpeg.get_ffmpeg_exe()))
+    except (ImportError, RuntimeError) as exc:
+        raise ConfigError("no ffmpeg on this machine", hint="apt install ffmpeg, or pip install imageio-ffmpeg") from exc
+
+
+_PREFIX = re.compile(r"^(\[[^\]]* @ 0x[0-9a-f]+\] )+")
+
+
+def clean_line(raw: bytes) -> str:
+    """One line of ffmpeg's stderr without its ``[context @ address]`` prefix and without secrets."""
+    return redact(_PREFIX.sub("", raw.decode("utf-8", "replace").strip()))
+
+
+class LastWords:
+    """Drains a child's stderr and keeps its last lines, redacted, for the error that may come."""
+
+    def __init__(self, stream: IO[bytes], name: str, keep: int = 12) -> None:
+        self._lines: collections.deque[str] = collections.deque(maxlen=keep)
+        self._thread = threading.Thread(target=self._drain, args=(stream,), name=f"{name}:stderr", daemon=True)
+        self._thread.start()
+
+    def _drain(self, stream: IO[bytes]) -> None:
+        with stream:
+            for raw in stream:
+                line = clean_line(raw)
+                if line:
+                    self._lines.append(line)
+
+    def text(self, timeout_s: float = 0.5) -> str:
+        """The last lines in one, after waiting up to ``timeout_s`` for the end of the stream."""
+        self._thread.join(timeout_s)
+        return "; ".join(list(self._lines)[-3:])

@@ -1,0 +1,188 @@
+"""The HTTP service: one thread, one event loop, started and stopped by the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import threading
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from edgeseg.errors import ConfigError
+from edgeseg.service._access import Access
+from edgeseg.service._answers import add_headers, one_sentence
+from edgeseg.service._routes import Routes
+from edgeseg.status import DaemonStatus, StreamView
+
+_log = logging.getLogger("edgeseg.http")
+
+_STOP_S = 1.0  # how long viewers have to take what was sent
+
+
+class HttpService:
+    """The page, the live streams, metrics and health over HTTP.
+
+    ``start`` and ``stop`` are called from one thread, ``answers`` from any. The service only reads the streams; each
+    stream gets one more entry in ``status.outputs`` that counts its viewers.
+
+    Args:
+        host: address or name to listen on.
+        port: 0 takes any free one; ``port`` tells which.
+        token: what a request has to show; None when only this machine can connect.
+        streams: the enabled streams by name.
+        daemon: the process.
+        ready_within_s: the age of a stream's last new picture from which ``/readyz`` says no.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        token: str | None,
+        streams: Mapping[str, StreamView],
+        daemon: DaemonStatus,
+        *,
+        ready_within_s: float = 5.0,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._access = Access(token, host)
+        self._streams = streams
+        self._daemon = daemon
+        self._ready_within_s = ready_within_s
+        self._sockets: list[socket.socket] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once started."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the page."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 -- compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}/"
+
+    def start(self) -> None:
+        """Listen, and answer from now on.
+
+        Raises ConfigError when the address cannot be listened on.
+        """
+        self._sockets = _listen(self._host, self._port)
+        self._port = int(self._sockets[0].getsockname()[1])
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(started,), name="http", daemon=True)
+        self._thread.start()
+        started.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End every viewer, close the port; takes about a second at most. May be called twice."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            loop.call_soon_threadsafe(self._stopping.set)
+        thread.join(_STOP_S + 2)
+        if thread.is_alive():
+            _log.error("the http thread did not end: this is a bug of edgeseg")
+        self._thread = None
+
+    def answers(self, timeout_s: float = 1.0) -> bool:
+        """Whether the service's thread is alive and not stuck. For the watchdog; blocks up to ``timeout_s``."""
+        loop = self._loop
+        answered = threading.Event()
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(answered.set)
+        except RuntimeError:
+            return False
+        return answered.wait(timeout_s)
+
+    def _run(self, started: threading.Event) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._serve(started))
+        except BaseException as exc:
+            self._failure = exc  # for `start`, if it still waits
+            raise
+        finally:
+            started.set()
+
+    async def _serve(self, started: threading.Event) -> None:
+        routes = Routes(self._streams, self._daemon, self._access, self._ready_within_s)
+        app = web.Application(middlewares=[one_sentence, self._access.middleware])
+        app.on_response_prepare.append(add_headers)
+        routes.add_to(app)
+        # Cancelled handlers: a viewer that leaves while nothing is sent would keep its seat otherwise.
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_STOP_S)
+        await runner.setup()
+        try:
+            for listening in self._sockets:
+                await web.SockSite(runner, listening).start()
+            started.set()
+            await self._stopping.wait()
+        finally:
+            routes.viewers.end()
+            routes.snapshots.close()
+            await runner.cleanup()
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address that ``host`` means, all on one port."""
+    sockets: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in sorted({(family, str(address[0])) for family, _, _, _, address in found}):
+            sockets.append(_bind(family, address, sockets[0].getsockname()[1] if sockets else port))
+    except OSError as exc:
+        for opened in sockets:
+            opened.close()
+        raise _refusal(host, port, exc) from exc
+    return sockets
+
+
+def _bind(family: int, address: str, port: int) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # A restarted daemon must not wait for the connections of the old one to be forgotten.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((address, port))
+        listening.listen(128)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _refusal(host: str, port: int, exc: OSError) -> ConfigError:
+    where = f"{host}:{port}"
+    if isinstance(exc, socket.gaierror):
+        return ConfigError(
+            f"http.host: cannot listen on {host}: {exc.strerror}", hint="give an address of this machine"
+        )
+    if exc.errno == errno.EADDRINUSE:
+        return ConfigError(
+            f"http.port: cannot listen on {where}: another program uses this port",
+            hint=f"choose another http.port, or find it with: ss -ltnp 'sport = :{port}'",
+        )
+    if exc.errno in {errno.EACCES, errno.EPERM}:
+        return ConfigError(f"http.port: cannot listen on {where}: not allowed", hint="choose a port above 1023")
+    if exc.errno == errno.EADDRNOTAVAIL:
+        return ConfigError(f"http.host: cannot listen on {host}: this machine has no such address")
+    return ConfigError(f"http.port: cannot listen on {where}: {os.strerror(exc.errno or 0)}")

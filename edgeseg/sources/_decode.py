@@ -1,0 +1,71 @@
+"""From a decoded PyAV picture to a Frame: planes without a copy, colour as the stream tags it."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from edgeseg.errors import SourceError
+from edgeseg.types import U8, Colour, Frame, Matrix
+
+# H.273 matrix coefficients as FFmpeg numbers them (AVColorSpace).
+_SPC_RGB, _SPC_BT709, _SPC_UNSPECIFIED = 0, 1, 2
+_SPC_BT601 = {4, 5, 6}
+_RANGE_FULL = 2
+_I420 = {"yuv420p", "yuvj420p"}
+_HD_HEIGHT = 720
+
+
+def colour_of(frame: av.VideoFrame) -> Colour:
+    """How to read the planes of ``frame``; where the stream says nothing, HD is BT.709 and smaller is BT.601, limited range.
+
+    That guess is what players make. A matrix that is neither (BT.2020, YCgCo) is read as BT.709.
+    """
+    space = int(frame.colorspace)
+    if space in _SPC_BT601 or (space == _SPC_UNSPECIFIED and frame.height < _HD_HEIGHT):
+        matrix = Matrix.BT601
+    else:
+        matrix = Matrix.BT709
+    is_rgb = frame.format.is_rgb
+    full = not is_rgb and (int(frame.color_range) == _RANGE_FULL or frame.format.name.startswith("yuvj"))
+    return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc))
+
+
+class ToFrame:
+    """Turns pictures of one source into frames; keeps the converter for sources that are not 4:2:0."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, picture: av.VideoFrame, pts: int, time_base: Fraction) -> Frame:
+        colour = colour_of(picture)
+        if picture.format.name not in _I420:
+            picture = self._to_i420(picture, colour)
+        y, u, v = (_plane(plane) for plane in picture.planes[:3])
+        return Frame(y, u, v, pts, time_base, colour, time.monotonic())
+
+    def _to_i420(self, picture: av.VideoFrame, colour: Colour) -> av.VideoFrame:
+        """Convert the layout only: matrix and range stay, except for RGB, which has neither."""
+        space = _SPC_BT709 if colour.matrix is Matrix.BT709 else 5
+        range_ = _RANGE_FULL if colour.full_range else 1
+        try:
+            return self._reformatter.reformat(
+                picture,
+                format="yuv420p",
+                src_colorspace=None if picture.format.is_rgb else space,
+                dst_colorspace=space,
+                src_color_range=_RANGE_FULL if picture.format.is_rgb else range_,
+                dst_color_range=range_,
+            )
+        except (ValueError, av.error.FFmpegError) as exc:
+            raise SourceError(f"cannot convert {picture.format.name} pictures to planar 4:2:0: {exc}") from exc
+
+
+def _plane(plane: av.video.plane.VideoPlane) -> U8:
+    view = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,119 @@
+"""Files and everything that FFmpeg reads by URL: RTSP, RTMP, HTTP, HLS, MJPEG, SRT where the library has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from urllib.parse import urlsplit
+
+from edgeseg.errors import SourceError
+from edgeseg.redact import redact_url
+from edgeseg.sources._container import Container, OpenArguments
+from edgeseg.types import AudioPacket, Frame, SourceFormat
+
+_ALWAYS_LIVE = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "tcp"}
+_MS = Fraction(1, 90_000)
+
+
+class AvSource:
+    """A file, once or looped, or a network stream.
+
+    A network stream that does not know its length is live: its end is an error, because cameras do not end. A
+    looped file goes on counting: its timestamps grow by the length of the file at each turn.
+
+    Args:
+        url: a path or a URL, with secrets if need be.
+        loop: begin again at the end (files only).
+        rtsp_transport: "tcp" or "udp".
+        open_timeout_s: longest wait for the connection and the first picture.
+        read_timeout_s: longest silence of a stream.
+        audio: whether to hand on the first sound track.
+        input_format: FFmpeg's name of the demuxer, when it cannot find out by itself.
+        options: further options for FFmpeg's demuxer and protocol.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        loop: bool = False,
+        rtsp_transport: str = "tcp",
+        open_timeout_s: float = 10.0,
+        read_timeout_s: float = 10.0,
+        audio: bool = True,
+        input_format: str | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        scheme = urlsplit(url).scheme.lower()
+        self._live_scheme = scheme in _ALWAYS_LIVE
+        self._is_file = scheme in ("", "file")
+        self._loop = loop
+        settings = dict(options or {})
+        if scheme in ("rtsp", "rtsps"):
+            settings.setdefault("rtsp_transport", rtsp_transport)
+        if scheme in ("http", "https") and input_format in ("mjpeg", "mpjpeg"):
+            # Motion JPEG over HTTP has no timestamps; FFmpeg would pretend 25 a second.
+            settings.setdefault("use_wallclock_as_timestamps", "1")
+        self._arguments = OpenArguments(
+            url, redact_url(url), input_format, settings, open_timeout_s, read_timeout_s, audio
+        )
+        self._container: Container | None = None
+        self._live = False
+        self._turn = _Turn()
+
+    def open(self) -> SourceFormat:
+        self._container = Container(self._arguments)
+        self._live = self._live_scheme or not (self._is_file or self._container.seekable_length)
+        self._turn = _Turn()
+        format_ = self._container.probe(self._live)
+        self._turn.fps = format_.fps
+        return format_
+
+    def read(self) -> Frame | AudioPacket | None:
+        if self._container is None:
+            raise SourceError(f"{self._arguments.name} is not open")
+        item = self._container.read()
+        if item is not None:
+            return self._turn.place(item)
+        if self._live:
+            raise SourceError(f"{self._arguments.name} ended", hint="a live input has no end; it will be opened again")
+        if not self._loop:
+            return None
+        self._container.close()
+        self._container = Container(self._arguments)
+        self._container.probe(live=False)
+        self._turn.next()
+        return self.read()
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+
+class _Turn:
+    """Where the current turn of a loop lies on the endless time axis."""
+
+    def __init__(self) -> None:
+        self.fps: Fraction | None = None
+        self._offset = Fraction(0)
+        self._first: Fraction | None = None
+        self._end = Fraction(0)
+
+    def place(self, item: Frame | AudioPacket) -> Frame | AudioPacket:
+        time = item.pts * item.time_base
+        if isinstance(item, Frame):
+            if self._first is None:
+                self._first = time
+            self._end = time + (1 / self.fps if self.fps else item.time_base)
+        if not self._offset:
+            return item
+        pts = round((time + self._offset) / _MS)
+        if isinstance(item, AudioPacket):
+            return AudioPacket(item.payload, pts, _MS)
+        return Frame(item.y, item.u, item.v, pts, _MS, item.colour, item.captured_at)
+
+    def next(self) -> None:
+        """Begin the next turn where the pictures of this one end."""
+        self._offset += self._end - (self._first or 0)
+        self._first = None

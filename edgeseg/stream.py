@@ -1,0 +1,271 @@
+"""One run of a stream's source: from its first picture to its end or its failure."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from edgeseg.encoding.command import EncoderSettings, copies_audio
+from edgeseg.encoding.encoder import Encoder
+from edgeseg.encoding.hub import Hub
+from edgeseg.encoding.matroska import RawFormat, can_carry
+from edgeseg.errors import StreamError
+from edgeseg.frames import CanvasPool
+from edgeseg.pipeline import Pipeline, Stages, TimedFrame
+from edgeseg.placement import Placement
+from edgeseg.queues import Closed, FrameQueue, WhenFull
+from edgeseg.status import LatestFrame, StreamStatus
+from edgeseg.timeline import Timeline
+from edgeseg.types import AudioPacket, Frame, Source, SourceFormat, State, Tag, TagKind
+
+_log = logging.getLogger(__name__)
+
+_DEFAULT_FPS = Fraction(25)
+_FPS_SMOOTHING = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSettings:
+    """The output's size, how the picture is fitted into it, and its highest rate; None means as the source."""
+
+    size: tuple[int, int] | None = None
+    fit: str = "contain"
+    fps: Fraction | None = None
+    realtime: bool = True
+
+
+class Stream:
+    """Everything of a stream that outlives its source: the time axis, the encoder, the hub.
+
+    ``play`` runs a source to its end and may be called again after it failed; viewers and recordings go on. All calls come from
+    the supervisor's thread.
+    """
+
+    def __init__(
+        self,
+        status: StreamStatus,
+        stages: Stages,
+        video: VideoSettings,
+        encoder: EncoderSettings,
+        hub: Hub,
+        latest: LatestFrame,
+        stop: threading.Event,
+    ) -> None:
+        self._status = status
+        self._stages = stages
+        self._video = video
+        self._settings = encoder
+        self._hub = hub
+        self._latest = latest
+        self._stop = stop
+        self._timeline = Timeline()
+        self._encoder: Encoder | None = None
+        self._pool: CanvasPool | None = None
+        self._last_ms = 0
+
+    def play(self, source: Source) -> None:
+        """Open ``source`` and play it until it ends or the stop event is set.
+
+        Raises:
+            StreamError: the source, the encoder or the model cannot go on.
+        """
+        try:
+            source_format = source.open()
+            self._status.source_starts += 1
+            if not self._stop.is_set():
+                self._play(source, source_format)
+        finally:
+            source.close()
+
+    def finish(self, timeout_s: float = 2.0) -> None:
+        """Let the last pictures out and end the encoder."""
+        if self._encoder is not None:
+            if not self._encoder.finish(timeout_s):
+                _log.warning("%s: the encoder did not end well; its last pictures may be missing", self._status.name)
+            self._encoder = None
+
+    def _play(self, source: Source, source_format: SourceFormat) -> None:
+        placement = Placement(source_format, self._video.size, self._video.fit)
+        when_full = WhenFull.DROP_OLDEST if source_format.live else WhenFull.WAIT
+        audio = self._audio_of(source_format)
+        fps = self._video.fps or source_format.fps or _DEFAULT_FPS
+        raw = RawFormat(
+            placement.width,
+            placement.height,
+            fps,
+            source_format.colour,
+            placement.sample_aspect_ratio,
+            audio.audio,
+        )
+        encoder, pool = self._encoder_for(raw, when_full)
+        self._stages.refiner.reset()
+        self._timeline.restart()
+        problems: list[BaseException] = []
+        frames: FrameQueue[TimedFrame] = FrameQueue(
+            1, when_full, dropped=lambda _: self._status.count("queue", "dropped")
+        )
+
+        def failed(exc: BaseException) -> None:
+            problems.append(exc)
+            frames.close()
+
+        pipeline = Pipeline(
+            self._stages, frames, placement, encoder, pool, self._status, self._latest, failed
+        )
+        pipeline.start()
+        try:
+            reader = _Reader(source, self._timeline, self._video, source_format.live, self._stop, self._status)
+            for item, timestamp_ms in reader:
+                self._status.queues["source"] = len(frames)
+                self._status.queues["encoder"] = encoder.queue_length
+                if isinstance(item, Frame):
+                    while not frames.put((item, timestamp_ms), timeout_s=0.5):
+                        if self._stop.is_set():
+                            break
+                elif audio.audio is not None:
+                    encoder.audio(item.payload, timestamp_ms)
+        except Closed:
+            pass  # the worker has failed: `problems` says how
+        finally:
+            if self._stop.is_set():
+                frames.clear()
+            frames.close()
+            if not pipeline.join(None if not self._stop.is_set() else 2.0):
+                _log.error("%s: the worker did not stop in time; this is our bug", self._status.name)
+        if problems:
+            self._drop_encoder()
+            raise problems[0]
+
+    def _audio_of(self, source_format: SourceFormat) -> SourceFormat:
+        """The format with its sound, or without when it cannot be carried; says so."""
+        audio = source_format.audio
+        if audio is None:
+            return source_format
+        if not can_carry(audio.codec):
+            _log.warning("%s: the sound is left out: %s cannot be carried", self._status.name, audio.codec)
+            return replace(source_format, audio=None)
+        if not copies_audio(audio):
+            _log.info("%s: the sound is converted from %s to aac, which players take", self._status.name, audio.codec)
+        return source_format
+
+    def _encoder_for(self, raw: RawFormat, when_full: WhenFull) -> tuple[Encoder, CanvasPool]:
+        """The running encoder if it takes such pictures, else a new one that goes on where the old one ended."""
+        if self._encoder is not None and self._pool is not None and self._encoder.raw == raw:
+            return self._encoder, self._pool
+        self.finish()
+        self._pool = pool = CanvasPool(raw.width, raw.height, raw.colour)
+        self._hub.expects_audio = raw.audio is not None
+        self._status.width, self._status.height, self._status.fps = raw.width, raw.height, float(raw.fps)
+        self._status.encoder_starts += 1
+        self._encoder = Encoder(
+            self._settings,
+            raw,
+            when_full=when_full,
+            on_tag=self._on_tag,
+            recycle=pool.give,
+            on_drop=lambda: self._status.count("encode", "dropped"),
+            name=f"{self._status.name}:encoder",
+            near_ms=self._last_ms,
+        )
+        return self._encoder, pool
+
+    def _drop_encoder(self) -> None:
+        if self._encoder is not None:
+            self._encoder.kill()
+            self._encoder = None
+
+    def _on_tag(self, tag: Tag, delay_s: float | None) -> None:
+        status = self._status
+        status.encoded_bytes += len(tag.wire)
+        if tag.kind is TagKind.VIDEO and not tag.config:
+            status.count("encode", "out")
+            now = time.monotonic()
+            if status.state is not State.RUNNING:
+                status.state, status.reason = State.RUNNING, ""
+            gap_ms = tag.timestamp_ms - self._last_ms
+            if 0 < gap_ms < 1000:
+                status.fps += _FPS_SMOOTHING * (1000 / gap_ms - status.fps)
+            self._last_ms = tag.timestamp_ms
+            status.last_output_at = now
+            if delay_s is not None:
+                status.latency.observe(delay_s)
+        self._hub.tag(tag)
+
+
+class _Reader:
+    """Reads a source in order, at the pace that the settings ask for, with output times."""
+
+    def __init__(
+        self,
+        source: Source,
+        timeline: Timeline,
+        video: VideoSettings,
+        live: bool,
+        stop: threading.Event,
+        status: StreamStatus,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._timeline = timeline
+        self._period_ms = 1000 / float(video.fps) if video.fps else 0.0
+        self._paced = video.realtime and not live
+        self._stop = stop
+        self._status = status
+        self._clock = clock
+        self._started: tuple[float, int] | None = None
+        self._due_ms = 0.0
+
+    def __iter__(self) -> _Reader:
+        return self
+
+    def __next__(self) -> tuple[Frame | AudioPacket, int]:
+        """The next frame or packet and its output time in ms; ends with the source or the stop event."""
+        while not self._stop.is_set():
+            started = time.perf_counter()
+            item = self._source.read()
+            if item is None:
+                break
+            if isinstance(item, AudioPacket):
+                timestamp_ms = self._timeline.audio(item.pts, item.time_base)
+                if timestamp_ms is not None:
+                    return item, timestamp_ms
+                continue
+            self._status.stage("read").observe(time.perf_counter() - started)
+            self._status.count("source", "read")
+            frame_ms = self._timeline.video(item.pts, item.time_base, item.captured_at)
+            if self._skips(frame_ms):
+                self._status.count("source", "skipped")
+                continue
+            return self._paced_frame(item, frame_ms)
+        raise StopIteration
+
+    def _skips(self, timestamp_ms: int) -> bool:
+        """Whether the picture is one too many for the wanted rate; half a millisecond of rounding is forgiven."""
+        if not self._period_ms:
+            return False
+        if timestamp_ms < self._due_ms - 0.5:
+            return True
+        # From the grid, not from the picture, or 30 would become 20 when 25 are wanted.
+        self._due_ms = max(self._due_ms + self._period_ms, timestamp_ms - self._period_ms)
+        return False
+
+    def _paced_frame(self, frame: Frame, timestamp_ms: int) -> tuple[Frame, int]:
+        """Wait until a file's picture is due. Its life begins then: decoding ahead is not latency."""
+        if not self._paced:
+            return frame, timestamp_ms
+        if self._started is None:
+            self._started = (self._clock(), timestamp_ms)
+        due = self._started[0] + (timestamp_ms - self._started[1]) / 1000
+        wait_s = due - self._clock()
+        if wait_s > 0:
+            self._stop.wait(wait_s)
+        return replace(frame, captured_at=self._clock()), timestamp_ms
+
+
+def problem_of(exc: BaseException) -> str:
+    """What an operator may read of a failure of the stream."""
+    return str(exc) if isinstance(exc, StreamError) else f"unexpected {type(exc).__name__}: {exc}"

@@ -1,0 +1,165 @@
+"""Keeps one stream running: states, back-off, and the order in which it stops."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgeseg.backoff import Backoff
+from edgeseg.encoding.command import EncoderSettings, usable_settings
+from edgeseg.encoding.hub import Hub
+from edgeseg.errors import EdgesegError, StreamError
+from edgeseg.pipeline import Stages
+from edgeseg.status import LatestFrame, StreamStatus, Subscriber
+from edgeseg.stream import Stream, VideoSettings
+from edgeseg.types import Source, State
+
+_log = logging.getLogger(__name__)
+
+
+class Fed(Protocol):
+    """An output with its own thread, as the supervisor sees it."""
+
+    def start(self, source: Hub) -> None: ...
+
+    def close(self, timeout_s: float = ...) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a stream is made of, before any of it is open. ``load`` may take seconds and raises EdgesegError."""
+
+    status: StreamStatus
+    make_source: Callable[[], Source]
+    load: Callable[[], Stages]
+    unload: Callable[[], None]
+    video: VideoSettings
+    encoder: EncoderSettings
+    outputs: Sequence[Fed]
+
+
+class StreamSupervisor:
+    """One stream and the thread that looks after it.
+
+    A StreamError is logged once, waited out (1 to 60 s) and tried again, a permanent one ends the stream; other
+    streams are not concerned. Anything else is our bug: ``fatal`` is told, and the process ends.
+    """
+
+    def __init__(self, blueprint: Blueprint, fatal: Callable[[str, BaseException], None]) -> None:
+        self.status = blueprint.status
+        self.latest = LatestFrame()
+        self._blueprint = blueprint
+        self._fatal = fatal
+        self._hub = Hub(self.status.name)
+        self._stop = threading.Event()
+        self._stages: Stages | None = None
+        self._encoder = blueprint.encoder
+        self._thread = threading.Thread(target=self._guarded, name=f"{self.status.name}:source", daemon=True)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        self._hub.subscribe(subscriber)
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        self._hub.unsubscribe(subscriber)
+
+    def prepare(self) -> None:
+        """Load the model and try the encoder. What fails makes this stream FAILED, and is logged; nothing is raised."""
+        try:
+            self._encoder, remark = usable_settings(self._blueprint.encoder)
+            if remark:
+                _log.warning("%s: %s", self.status.name, remark)
+            self._stages = self._blueprint.load()
+        except EdgesegError as exc:
+            self._give_up(exc)
+
+    def start(self) -> None:
+        """Start the outputs, then the source. Without a model there is nothing to start."""
+        if self._stages is None:
+            return
+        for output in self._blueprint.outputs:
+            output.start(self._hub)
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has come to an end and will not start again by itself."""
+        return self.status.state in (State.FAILED, State.STOPPED)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread does what it should; false only when it died without a word."""
+        return self.finished or self._thread.ident is None or self._thread.is_alive()
+
+    def ask_to_stop(self) -> None:
+        """Let the stream end soon; returns at once."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the stream's end; False when a thread did not come back, such as one inside a dead camera's driver."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, timeout_s))
+        if self._thread.is_alive():
+            # The source does not answer; what was encoded so far still gets out and is closed properly.
+            self._close_outputs(1.0)
+            return False
+        return True
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except BaseException as exc:  # noqa: BLE001 - told to the daemon, which ends the process
+            self.status.state, self.status.reason = State.FAILED, f"unexpected {type(exc).__name__}"
+            self._fatal(self.status.name, exc)
+
+    def _run(self) -> None:
+        assert self._stages is not None
+        stream = Stream(
+            self.status, self._stages, self._blueprint.video, self._encoder, self._hub, self.latest, self._stop
+        )
+        backoff = Backoff()
+        told = ""
+        while not self._stop.is_set():
+            started = time.monotonic()
+            before = self.status.frames.get(("encode", "out"), 0)
+            try:
+                stream.play(self._blueprint.make_source())
+                break
+            except StreamError as exc:
+                if exc.permanent:
+                    self._give_up(exc)
+                    break
+                if self._stop.is_set():
+                    break
+                if self.status.frames.get(("encode", "out"), 0) > before:
+                    told = ""  # it ran in between, so it is news
+                pause_s = backoff.next_s(time.monotonic() - started)
+                self.status.state, self.status.reason = State.BACKING_OFF, str(exc)
+                if str(exc) != told:
+                    _log.error("%s: %s; trying again until it works", self.status.name, exc)
+                    told = str(exc)
+                self._stop.wait(pause_s)
+        # A file that has ended may take its time; somebody who waits for the daemon to stop may not.
+        stream.finish(2.0 if self._stop.is_set() else 10.0)
+        self._close_outputs(1.5 if self._stop.is_set() else 10.0)
+        self._blueprint.unload()
+        if self.status.state is not State.FAILED:
+            self.status.state, self.status.reason = State.STOPPED, ""
+            _log.info("%s: %s", self.status.name, "stopped" if self._stop.is_set() else "the source has ended")
+
+    def _close_outputs(self, timeout_s: float) -> None:
+        self._hub.end()
+        closing = [
+            threading.Thread(target=output.close, args=(timeout_s,), daemon=True) for output in self._blueprint.outputs
+        ]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(timeout_s + 0.5)
+
+    def _give_up(self, exc: EdgesegError) -> None:
+        self.status.state, self.status.reason = State.FAILED, str(exc)
+        _log.error("%s: %s; this stream stays off until the daemon is restarted", self.status.name, exc)

@@ -1,0 +1,269 @@
+"""The values that travel from stage to stage.
+
+Frozen, slotted and free of any library but numpy: every stage may import this module and none of its
+neighbours. Times are seconds on the monotonic clock unless a name says ``_ms``; timestamps (``pts``) count
+in their ``time_base``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+
+
+class Matrix(StrEnum):
+    """Which luma coefficients the planes were made with (FFmpeg's colorspace names)."""
+
+    BT601 = "smpte170m"
+    BT709 = "bt709"
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """How the numbers in the planes are to be read.
+
+    ``primaries`` and ``transfer`` are FFmpeg's (H.273) code points; 2 means unspecified. They are carried
+    to the output untouched.
+    """
+
+    matrix: Matrix = Matrix.BT709
+    full_range: bool = False
+    primaries: int = 2
+    transfer: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture as planar YUV 4:2:0.
+
+    ``y`` is u8 [height, width]; ``u`` and ``v`` are u8 [ceil(height/2), ceil(width/2)]. The planes of a decoded frame
+    are read-only views into the decoder's buffer, which the arrays keep alive: it may be a reference
+    picture, so nobody writes into it.
+    """
+
+    y: U8
+    u: U8
+    v: U8
+    pts: int
+    time_base: Fraction
+    colour: Colour
+    captured_at: float
+
+    @property
+    def width(self) -> int:
+        return int(self.y.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.y.shape[0])
+
+    @property
+    def planes(self) -> tuple[U8, U8, U8]:
+        return self.y, self.u, self.v
+
+    @property
+    def time_s(self) -> float:
+        return float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPacket:
+    """One compressed audio packet, exactly as the source sent it."""
+
+    payload: bytes
+    pts: int
+    time_base: Fraction
+
+    @property
+    def time_s(self) -> float:
+        return float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """What a decoder has to know about the packets (FFmpeg's codec name, its extradata)."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+    extradata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFormat:
+    """What a source turned out to be once it was open.
+
+    ``fps`` is the nominal rate or None when the container does not say. ``live`` sources cannot wait: when
+    the worker is late, the oldest frame is dropped. Others wait.
+    """
+
+    width: int
+    height: int
+    fps: Fraction | None
+    colour: Colour
+    live: bool
+    audio: AudioFormat | None = None
+    sample_aspect_ratio: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What to keep of one frame, at the model's own size.
+
+    ``alpha`` is u8 [h, w], 255 = keep (the person, unless inverted). ``of`` is the ``pts`` of the frame that
+    it was computed from; the pipeline refuses to composite another frame with it.
+    """
+
+    alpha: U8
+    of: int
+    inferred_at: float
+    labels: U8 | None = None
+
+
+class OutputKind(StrEnum):
+    """How the numbers in a model's answer are to be read."""
+
+    PROBABILITY = "probability"
+    LOGITS = "logits"
+    LABELS = "labels"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a model wants and what it answers: the content of ``model.yaml``.
+
+    ``mean_values`` and ``scale_values`` are OpenVINO's: the model receives ``(x - mean) / scale`` per channel, x
+    being 0..255 in ``color_order``. ``layout`` is "NHWC" or "NCHW". ``output_index`` picks the answer, ``kind`` says how
+    to read it, ``channel`` which plane of it is the thing to keep.
+    """
+
+    name: str
+    path: str
+    width: int
+    height: int
+    layout: str = "NHWC"
+    color_order: str = "RGB"
+    mean_values: tuple[float, ...] = (0.0,)
+    scale_values: tuple[float, ...] = (255.0,)
+    output_index: int = 0
+    kind: OutputKind = OutputKind.PROBABILITY
+    channel: int = 0
+    labels: tuple[str, ...] = ()
+    keep: tuple[int, ...] = (1,)
+    licence: str = ""
+    origin: str = ""
+    sha256: str = ""
+    extra: tuple[tuple[str, Any], ...] = ()
+
+
+class TagKind(Enum):
+    """The three kinds of FLV tag, by their number in the file."""
+
+    AUDIO = 8
+    VIDEO = 9
+    SCRIPT = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One encoded picture or audio packet as a whole FLV tag: header, payload and the trailing tag size.
+
+    ``keyframe`` marks a picture that decoding can start with. ``config`` marks a tag that carries a decoder
+    configuration (AVC/AAC sequence header) instead of media.
+    """
+
+    kind: TagKind
+    timestamp_ms: int
+    wire: bytes
+    keyframe: bool = False
+    config: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHeader:
+    """What a player needs before the first picture: FLV file header, metadata and decoder configurations.
+
+    ``epoch`` goes up when the encoder was restarted with another configuration: a recording or a session that
+    began with an older header cannot go on with newer tags.
+    """
+
+    epoch: int
+    file_header: bytes
+    tags: tuple[Tag, ...]
+    has_audio: bool
+
+    @property
+    def wire(self) -> bytes:
+        return self.file_header + b"".join(tag.wire for tag in self.tags)
+
+
+class State(StrEnum):
+    """What a stream or an output is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    BACKING_OFF = "backing_off"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Backend(Protocol):
+    """Runs one model for one stream. Every call comes from that stream's worker thread.
+
+    ``load`` raises ModelError (permanent) when the model cannot be used. ``infer`` takes a u8 tensor [1, h, w, 3]
+    in the recipe's colour order that the caller goes on owning, and returns u8 [h, w], 0..255, owned by the backend and valid until
+    the next call; it raises InferenceError. ``close`` may be called twice.
+    """
+
+    def load(self, recipe: Recipe, device: str) -> None: ...
+
+    def infer(self, tensor: U8) -> U8: ...
+
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """Where pictures come from. All calls come from the stream's source thread.
+
+    ``open`` may block up to its time-out and raises SourceError. ``read`` blocks for the next frame or audio
+    packet, in the order of the container, returns None at the end and raises SourceError when a live input
+    ends. Timestamps never go backwards, not even when a file is looped. ``close`` may be called twice.
+    """
+
+    def open(self) -> SourceFormat: ...
+
+    def read(self) -> Frame | AudioPacket | None: ...
+
+    def close(self) -> None: ...
+
+
+class Effect(Protocol):
+    """Makes the picture that leaves the box. Called on the stream's worker thread.
+
+    ``apply`` reads ``frame`` and ``mask`` and fills every pixel of ``out``, whose planes are writable and have the
+    frame's size; it keeps no reference to any of them. Whatever it raises, the pipeline covers the frame.
+    """
+
+    def apply(self, frame: Frame, mask: Mask, out: Frame) -> None: ...
+
+
+class Output(Protocol):
+    """Where encoded tags go. All calls come from the output's own feed thread.
+
+    ``open`` connects and sends the header, ``write`` sends one tag; both may block for a bounded time and raise
+    OutputError, after which the feed closes the output, waits and opens it again at a keyframe. ``close`` lets what was
+    written get out, within its own limit, and may be called twice.
+    """
+
+    def open(self, header: StreamHeader) -> None: ...
+
+    def write(self, tag: Tag) -> None: ...
+
+    def close(self) -> None: ...

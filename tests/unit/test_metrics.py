@@ -1,0 +1,122 @@
+"""What Prometheus reads: right numbers, nothing secret, all of it documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from edgeseg.redact import learn_secret
+from edgeseg.service.metrics import build_registry, exposition
+from edgeseg.status import DaemonStatus, LatestFrame, OutputStatus, StreamStatus, Subscriber
+from edgeseg.types import State
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+
+class Stream:
+    """As much of a stream as metrics look at."""
+
+    def __init__(self, name: str) -> None:
+        self.status = StreamStatus(name, effect="blur", model="/srv/models/selfie")
+        self.latest = LatestFrame()
+
+    def subscribe(self, subscriber: Subscriber) -> None: ...
+
+    def unsubscribe(self, subscriber: Subscriber) -> None: ...
+
+
+def scrape(*streams: Stream) -> tuple[str, dict[str, list[Sample]]]:
+    registry = build_registry({stream.status.name: stream for stream in streams}, DaemonStatus("1.2.3"))
+    text = exposition(registry).decode()
+    samples: dict[str, list[Sample]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            samples.setdefault(sample.name, []).append(sample)
+    return text, samples
+
+
+def busy_stream(name: str = "door") -> Stream:
+    stream = Stream(name)
+    status = stream.status
+    status.state = State.RUNNING
+    status.source_starts = 3
+    status.encoder_starts = 2
+    status.count("source", "read", 100)
+    status.count("encode", "dropped", 4)
+    status.queues["worker"] = 1
+    for seconds in (0.0001, 0.003, 0.003, 99.0):
+        status.stage("infer").observe(seconds)
+    status.outputs = [
+        OutputStatus("live", "publish", "rtmp://server/app/***", State.BACKING_OFF, starts=5, sent_bytes=1000),
+        OutputStatus("disk", "record", "/var/lib/edgeseg", State.RUNNING, sent_bytes=70, recordings=7),
+    ]
+    return stream
+
+
+def value(samples: dict[str, list[Sample]], name: str, **labels: str) -> float:
+    found = [sample.value for sample in samples[name] if labels.items() <= sample.labels.items()]
+    assert len(found) == 1, f"{name} {labels}: {found}"
+    return found[0]
+
+
+def test_counters_are_the_statuses() -> None:
+    _, samples = scrape(busy_stream())
+    assert value(samples, "edgeseg_frames_total", stream="door", stage="source", outcome="read") == 100
+    assert value(samples, "edgeseg_frames_total", stage="encode", outcome="dropped") == 4
+    assert value(samples, "edgeseg_source_reconnects_total", stream="door") == 2
+    assert value(samples, "edgeseg_encoder_restarts_total", stream="door") == 1
+    assert value(samples, "edgeseg_output_reconnects_total", output="live") == 4
+    assert value(samples, "edgeseg_queue_length", queue="worker") == 1
+    assert value(samples, "edgeseg_build_info", version="1.2.3") == 1
+
+
+def test_histograms_are_cumulative_and_complete() -> None:
+    _, samples = scrape(busy_stream())
+    buckets = {
+        sample.labels["le"]: sample.value for sample in samples["edgeseg_stage_seconds_bucket"]
+    }
+    assert (buckets["0.0005"], buckets["0.002"], buckets["0.004"], buckets["5.0"], buckets["+Inf"]) == (1, 1, 3, 3, 4)
+    assert value(samples, "edgeseg_stage_seconds_count", stage="infer") == 4
+    assert round(value(samples, "edgeseg_stage_seconds_sum", stage="infer"), 4) == 99.0061
+
+
+def test_each_state_is_one_label_and_one_of_them_is_set() -> None:
+    _, samples = scrape(busy_stream())
+    for name in ("edgeseg_stream_state", "edgeseg_output_state"):
+        assert {sample.labels["state"] for sample in samples[name]} == {state.value for state in State}
+    assert value(samples, "edgeseg_output_state", output="live", state="backing_off") == 1
+    assert sum(sample.value for sample in samples["edgeseg_output_state"] if sample.labels["output"] == "live") == 1
+
+
+def test_only_recorders_have_recordings() -> None:
+    _, samples = scrape(busy_stream())
+    assert value(samples, "edgeseg_recording_segments_total") == 7
+    assert value(samples, "edgeseg_recording_bytes_total", output="disk") == 70
+
+
+def test_outputs_of_one_name_do_not_collide() -> None:
+    stream = busy_stream()
+    stream.status.outputs.append(OutputStatus("live", "publish", "rtmp://other/app/***", sent_bytes=5))
+    _, samples = scrape(stream)
+    names = [sample.labels["output"] for sample in samples["edgeseg_output_bytes_total"]]
+    assert len(set(names)) == len(names) == 3
+
+
+def test_no_secret_and_no_path_gets_into_labels() -> None:
+    learn_secret("hunter2hunter2")
+    stream = busy_stream()
+    stream.status.outputs[0].name = "rtmp://u:hunter2hunter2@server/app"
+    text, _ = scrape(stream)
+    assert "hunter2" not in text
+    assert "/srv/models" not in text
+    assert 'model="selfie"' in text
+
+
+def test_every_metric_is_documented_and_nothing_else_is() -> None:
+    registry_text, _ = scrape(busy_stream())
+    exported = set(re.findall(r"^# TYPE (\S+)", registry_text, flags=re.MULTILINE))
+    documented = set(re.findall(r"^\| `([a-z_]+)`", DOCUMENT.read_text(), flags=re.MULTILINE))
+    assert documented == exported
