@@ -23,15 +23,15 @@ from edgeseg.types import State
 
 _log = logging.getLogger(__name__)
 
-_STOP_S = 4.0
+_STOP_S = 3.0
 _TICK_S = 0.25
 
 
 class Daemon:
     """One process: the streams of a configuration, and the HTTP service that tells about them.
 
-    ``run`` belongs to the main thread. It returns the exit code when every stream has ended, after ``duration_s``, or soon after the first
-    SIGTERM or SIGINT; a second one ends the process at once.
+    ``run`` belongs to the main thread. It returns the exit code when every stream has ended, after ``duration_s``, or
+    soon after the first SIGTERM or SIGINT; a second one ends the process at once.
     """
 
     def __init__(self, config: Config, *, duration_s: float | None = None) -> None:
@@ -40,9 +40,7 @@ class Daemon:
         self._stop = threading.Event()
         self._fatal: tuple[str, BaseException] | None = None
         self.status = DaemonStatus(__version__)
-        self.streams = {
-            name: StreamSupervisor(blueprint(name, config), self._on_fatal) for name in config.enabled
-        }
+        self.streams = {name: StreamSupervisor(blueprint(name, config), self._on_fatal) for name in config.enabled}
         http = config.http
         self.http = HttpService(http.host, http.port, http.token, self.streams, self.status)
 

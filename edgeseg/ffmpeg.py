@@ -32,7 +32,9 @@ def find_ffmpeg(setting: str = "auto") -> str:
 
         return str(Path(imageio_ffmpeg.get_ffmpeg_exe()))
     except (ImportError, RuntimeError) as exc:
-        raise ConfigError("no ffmpeg on this machine", hint="apt install ffmpeg, or pip install imageio-ffmpeg") from exc
+        raise ConfigError(
+            "no ffmpeg on this machine", hint="apt install ffmpeg, or pip install imageio-ffmpeg"
+        ) from exc
 
 
 _PREFIX = re.compile(r"^(\[[^\]]* @ 0x[0-9a-f]+\] )+")

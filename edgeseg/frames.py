@@ -14,8 +14,8 @@ from edgeseg.types import U8, Colour, Frame
 class Canvas:
     """One writable I420 picture in a single contiguous buffer.
 
-    ``buffer`` is u8 [width*height*3/2], the planes one after another as the encoder wants them; ``frame`` shows the same
-    bytes as planes. Width and height are even.
+    ``buffer`` is u8 [width*height*3/2], the planes one after another as the encoder wants them; ``frame`` shows the
+    same bytes as planes. Width and height are even.
     """
 
     __slots__ = ("buffer", "frame")
@@ -36,9 +36,7 @@ class Canvas:
 
     def stamp(self, source: Frame) -> None:
         """Give the canvas the time of the frame that is composited into it."""
-        self.frame = replace(
-            self.frame, pts=source.pts, time_base=source.time_base, captured_at=source.captured_at
-        )
+        self.frame = replace(self.frame, pts=source.pts, time_base=source.time_base, captured_at=source.captured_at)
 
 
 class CanvasPool:

@@ -39,8 +39,8 @@ class Stages:
 class Pipeline:
     """Takes frames from a queue and gives composited pictures to the encoder, each with its own mask.
 
-    Fail closed: when there is no mask of exactly this frame, or the effect raises, what goes out is a plain cover. Nothing
-    but ``Stages.uncovered_without_mask`` and the passthrough effect can let the source's picture out.
+    Fail closed: when there is no mask of exactly this frame, or the effect raises, what goes out is a plain cover.
+    Nothing but ``Stages.uncovered_without_mask`` and the passthrough effect can let the source's picture out.
 
     Args:
         stages: what to join.
@@ -161,5 +161,3 @@ class Pipeline:
         if self._covering is not None:
             _log.info("%s: masks are back", self._status.name)
             self._covering = None
-
-

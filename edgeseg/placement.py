@@ -15,9 +15,9 @@ from edgeseg.types import U8, Frame, SourceFormat
 class Placement:
     """Fits the pictures of one source into an output of a fixed size. Belongs to one thread.
 
-    Without a wanted size the output is the source, less the last column or row where its sides are odd: 4:2:0 H.264 cannot
-    have them. ``contain`` leaves black bars, ``cover`` cuts off, ``stretch`` distorts; pixels that are not square are
-    taken into account, and square afterwards.
+    Without a wanted size the output is the source, less the last column or row where its sides are odd: 4:2:0 H.264
+    cannot have them. ``contain`` leaves black bars, ``cover`` cuts off, ``stretch`` distorts; pixels that are not
+    square are taken into account, and square afterwards.
 
     Args:
         source: what the source gives.

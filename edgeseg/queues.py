@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class WhenFull(Enum):
-    """A live source drops what is oldest, because lag would grow without bound; a file waits, because nothing may be lost."""
+    """A live source drops what is oldest, or its lag would grow without bound; a file waits, and loses nothing."""
 
     WAIT = "wait"
     DROP_OLDEST = "drop_oldest"

@@ -202,7 +202,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "mean_values": _per_channel,
     "scale_values": _divisors,
     "output_index": _whole,
-    "kind": lambda value: OutputKind(_choice(*OutputKind)(value)),
+    "kind": lambda value: OutputKind(_choice(*map(str, OutputKind))(value)),
     "channel": _whole,
     "labels": lambda value: tuple(_text(entry) for entry in _list(value)),
     "keep": lambda value: tuple(_whole(entry) for entry in _list(value)),

@@ -26,8 +26,8 @@ _spellings: tuple[str, ...] = ()
 _TAIL = r"[^\s\"<>]"
 # Up to the last @ before the path; or, with a colon, up to the last @ at all, for passwords with a bare slash.
 _USERINFO = re.compile(r"(?<=://)(?:[^\s/\"<>]*@|[^\s/\"<>:]*:(?:(?!://)[^\s\"<>])*@)")
-_ENCODED_USERINFO = re.compile(r"(?<=%3A%2F%2F)[^\s&/\"<>]*?%40", re.IGNORECASE)
-_RTMP = re.compile(rf"(rtmp[a-z]{{0,3}}:/+[^\s/?\"<>]*(?:/+[^\s/?\"<>]+)?+[/?]+){_TAIL}+", re.IGNORECASE)
+_ENCODED_USERINFO = re.compile(r"(?<=%3A%2F%2F)(?:(?!%3A%2F%2F)[^\s&/\"<>])*?%40", re.IGNORECASE)
+_RTMP = re.compile(rf"(rtmp[a-z]{{0,3}}:/++[^\s/?\"<>]*(?:/+[^\s/?\"<>]+)?+[/?]+){_TAIL}+", re.IGNORECASE)
 _CLOSING = re.compile(r"['\]),.;:}|]*$")
 _TELLING = r"pass|pwd|token|key|auth|secret|sig|cred|hmac|jwt|hdn|streamid|usr|user|login"
 _QUERY = re.compile(rf"([?&;][\w.%-]{{0,40}}(?:{_TELLING})[\w.%-]{{0,40}}=)[^\s&\"<>]+", re.IGNORECASE)
@@ -102,10 +102,13 @@ def redact(text: str) -> str:
         text = _ASSIGNED.sub(_masked_value, text)
     if "%" in text:
         text = _ENCODED_USERINFO.sub(MASK + "%40", text)
-    if ":" in text or "=" in text:
+    if ":" in text and ('"' in text or "'" in text):
         text = _MAPPED.sub(_masked_value, text)
+    lower = text.lower()
+    if "authorization" in lower or "cookie" in lower:
         text = _HEADER.sub(_masked_header, text)
-    text = _BEARER.sub(rf"\1{MASK}", text)
+    if "bearer" in lower:
+        text = _BEARER.sub(rf"\1{MASK}", text)
     if " -" in text:
         text = _OPTION.sub(rf"\1{MASK}", text)
     return text
@@ -127,8 +130,9 @@ def _masked_tail(match: re.Match[str]) -> str:
 
 
 def _masked_value(match: re.Match[str]) -> str:
-    quote_mark = match[2][0] if match[2][0] in "\"'" else ""
-    return f"{match[1]}{quote_mark}{MASK}{quote_mark}"
+    if match[2][0] in "\"'":
+        return f"{match[1]}{match[2][0]}{MASK}{match[2][0]}"
+    return _masked_tail(match)
 
 
 def _masked_header(match: re.Match[str]) -> str:

@@ -12,9 +12,9 @@ from edgeseg.types import U8, Frame, Recipe
 class Sampler:
     """Samples frames of one size into a tensor that it keeps.
 
-    Planes are halved exactly (OpenCV's area filter is fast at 2:1 only) while they are at least twice as large as what is wanted,
-    and the rest is bilinear. Chroma keeps its half resolution until the last step, as 4:2:0 does. Only then come the 3x4
-    colour matrix and the model's colour order, on 65 thousand pixels instead of a million.
+    Planes are halved exactly (OpenCV's area filter is fast at 2:1 only) while they are at least twice as large as
+    what is wanted, and the rest is bilinear. Chroma keeps its half resolution until the last step, as 4:2:0 does.
+    Only then come the 3x4 colour matrix and the model's colour order, on 65 thousand pixels instead of a million.
     """
 
     def __init__(self, recipe: Recipe) -> None:

@@ -41,8 +41,8 @@ class VideoSettings:
 class Stream:
     """Everything of a stream that outlives its source: the time axis, the encoder, the hub.
 
-    ``play`` runs a source to its end and may be called again after it failed; viewers and recordings go on. All calls come from
-    the supervisor's thread.
+    ``play`` runs a source to its end and may be called again after it failed; viewers and recordings go on. All calls
+    come from the supervisor's thread.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Stream:
         )
         encoder, pool = self._encoder_for(raw, when_full)
         self._stages.refiner.reset()
-        self._timeline.restart()
+        self._timeline.restart(live=source_format.live)
         problems: list[BaseException] = []
         frames: FrameQueue[TimedFrame] = FrameQueue(
             1, when_full, dropped=lambda _: self._status.count("queue", "dropped")
@@ -113,9 +113,7 @@ class Stream:
             problems.append(exc)
             frames.close()
 
-        pipeline = Pipeline(
-            self._stages, frames, placement, encoder, pool, self._status, self._latest, failed
-        )
+        pipeline = Pipeline(self._stages, frames, placement, encoder, pool, self._status, self._latest, failed)
         pipeline.start()
         try:
             reader = _Reader(source, self._timeline, self._video, source_format.live, self._stop, self._status)

@@ -79,6 +79,8 @@ class StreamSupervisor:
     def start(self) -> None:
         """Start the outputs, then the source. Without a model there is nothing to start."""
         if self._stages is None:
+            for status in self.status.outputs:
+                status.state, status.reason = State.STOPPED, "the stream is off"
             return
         for output in self._blueprint.outputs:
             output.start(self._hub)
@@ -99,7 +101,7 @@ class StreamSupervisor:
         self._stop.set()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the stream's end; False when a thread did not come back, such as one inside a dead camera's driver."""
+        """Wait for the stream's end; False when its thread did not come back, say from a dead camera's driver."""
         if self._thread.ident is not None:
             self._thread.join(max(0.0, timeout_s))
         if self._thread.is_alive():

@@ -10,20 +10,23 @@ _JUMP_S = 10.0
 class Timeline:
     """Maps source times to output milliseconds across restarts and jumps of the source.
 
-    Within one run of a source the distance between two pictures is kept exactly. A new run, or a jump of more than ten
-    seconds or backwards, is joined on at the moment it arrives, as far from the previous picture as the
-    monotonic clock says.
+    Within one run of a source the distance between two pictures is kept exactly. A new run, or a jump backwards (of a
+    live source also one of more than ten seconds ahead), is joined on at the moment it arrives, as far from the
+    previous picture as the monotonic clock says.
     """
 
     def __init__(self) -> None:
         self._last_ms = -1
+        self._last_audio_ms = -1
+        self._live = False
         self._last_time: Fraction | None = None
         self._last_arrival = 0.0
         self._offset_ms: Fraction | None = None
 
-    def restart(self) -> None:
+    def restart(self, *, live: bool = False) -> None:
         """The source was opened again: its times have nothing to do with those before."""
         self._offset_ms = None
+        self._live = live
 
     def video(self, pts: int, time_base: Fraction, arrival: float) -> int:
         """The output time in ms of a picture that arrived at ``arrival`` (monotonic seconds). Always grows."""
@@ -37,12 +40,16 @@ class Timeline:
         return ms
 
     def audio(self, pts: int, time_base: Fraction) -> int | None:
-        """The output time in ms of a sound packet; None before the first picture of the run, and for what lies before it."""
+        """The output time in ms of a sound packet; None for what lies before the first picture of the run."""
         if self._offset_ms is None:
             return None
         ms = round(pts * time_base * 1000 + self._offset_ms)
-        return ms if ms >= 0 else None
+        if ms <= self._last_audio_ms:
+            return None  # where two runs overlap, or before the stream's time 0
+        self._last_audio_ms = ms
+        return ms
 
     def _jumped(self, time: Fraction) -> bool:
         assert self._last_time is not None
-        return not -1 < time - self._last_time < _JUMP_S
+        step = time - self._last_time
+        return step <= -1 or (self._live and step >= _JUMP_S)

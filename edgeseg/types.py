@@ -140,8 +140,8 @@ class Recipe:
     """What a model wants and what it answers: the content of ``model.yaml``.
 
     ``mean_values`` and ``scale_values`` are OpenVINO's: the model receives ``(x - mean) / scale`` per channel, x
-    being 0..255 in ``color_order``. ``layout`` is "NHWC" or "NCHW". ``output_index`` picks the answer, ``kind`` says how
-    to read it, ``channel`` which plane of it is the thing to keep.
+    being 0..255 in ``color_order``. ``layout`` is "NHWC" or "NCHW". ``output_index`` picks the answer, ``kind`` says
+    how to read it, ``channel`` which plane of it is the thing to keep.
     """
 
     name: str
@@ -217,9 +217,9 @@ class State(StrEnum):
 class Backend(Protocol):
     """Runs one model for one stream. Every call comes from that stream's worker thread.
 
-    ``load`` raises ModelError (permanent) when the model cannot be used. ``infer`` takes a u8 tensor [1, h, w, 3]
-    in the recipe's colour order that the caller goes on owning, and returns u8 [h, w], 0..255, owned by the backend and valid until
-    the next call; it raises InferenceError. ``close`` may be called twice.
+    ``load`` raises ModelError (permanent) when the model cannot be used. ``infer`` takes a u8 tensor [1, h, w, 3] in
+    the recipe's colour order that the caller goes on owning, and returns u8 [h, w], 0..255, owned by the backend and
+    valid until the next call; it raises InferenceError. ``close`` may be called twice.
     """
 
     def load(self, recipe: Recipe, device: str) -> None: ...

@@ -125,6 +125,10 @@ def _check_device(device: str) -> None:
 
 def _compile(wanted: Wanted) -> Any:
     recipe = wanted.recipe
+    with Path(recipe.path).open("rb") as file:
+        # Asked about anything else, OpenVINO tries all its front ends, and some of them write to stderr.
+        if not file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            raise ModelError(f"model {recipe.name!r}: {recipe.path} is no IR: it does not begin as XML does")
     try:
         model = _openvino().read_model(recipe.path)
     except Exception as exc:  # OpenVINO raises bare RuntimeError, and TypeError from its Python layer

@@ -101,7 +101,7 @@ def _as_nhwc(answer: Any, recipe: Recipe) -> Any:
     shape = [int(side) for side in answer.get_shape()]
     area = recipe.height * recipe.width
     if len(shape) == 4 and shape[0] == 1:
-        return answer if recipe.layout == "NHWC" else ops.transpose(answer, np.array(_TO_NHWC)).output(0)
+        return answer if _planes_last(shape, recipe) else ops.transpose(answer, np.array(_TO_NHWC)).output(0)
     if (len(shape) == 3 and shape[0] == 1) or (len(shape) == 2 and shape[0] != 1):
         target = [1, shape[-2], shape[-1], 1]
     elif shape and int(np.prod(shape)) % area == 0:
@@ -109,6 +109,15 @@ def _as_nhwc(answer: Any, recipe: Recipe) -> Any:
     else:
         raise ModelError(f"{_where(recipe)}: the answer {shape} is no picture of {recipe.width}x{recipe.height}")
     return ops.reshape(answer, np.array(target), special_zero=False).output(0)
+
+
+def _planes_last(shape: list[int], recipe: Recipe) -> bool:
+    """Where the planes are in an answer of four axes. Not every model answers in the layout that it is asked in, so
+    the side lengths decide when they can.
+    """
+    sides = [recipe.height, recipe.width]
+    last, first = shape[1:3] == sides, shape[2:4] == sides
+    return last if last != first else recipe.layout == "NHWC"
 
 
 def _where(recipe: Recipe) -> str:

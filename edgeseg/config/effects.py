@@ -129,6 +129,8 @@ def _long_form(value: object) -> object:
         return {"type": str(value)}
     if not isinstance(value, dict | Section):
         raise ValueError(f"must be the name of an effect or a mapping with its type, not {quoted(value)}")
+    if isinstance(value, dict) and "type" not in value:
+        raise ValueError(f"needs a type ({', '.join(BUILT_IN)}, or that of a plug-in)")
     return value
 
 

@@ -49,10 +49,11 @@ def load_config_text(
         raise ConfigError(problems.sentences(name, found or [Problem((), "is empty")], read.lines))
     put_in = secrets.substitute(read.data, base, environ)
     found += put_in.problems
-    config, wrong = _validate(put_in.data, base, bad={problem.path for problem in found})
+    config, wrong = _validate(put_in.data, base, bad={problem.path for problem in found if not problem.usable})
     found += wrong
     if found or config is None:
-        raise ConfigError(problems.sentences(name, found, read.lines))
+        written = [problems.as_written(problem, read.data) for problem in found]
+        raise ConfigError(problems.sentences(name, written, read.lines))
     return config
 
 
@@ -75,9 +76,10 @@ def _validate(data: Any, base: Path, bad: set[problems.Path]) -> tuple[Config | 
             fresh = [problem for problem in wrong if not _within(problem.path, bad)]
             found += fresh
             bad |= {problem.path for problem in fresh}
-            taken = [_take_out(left, problem.path) for problem in wrong]
-            if not any(taken):
+            taken = {_take_out(left, problem.path) for problem in wrong} - {()}
+            if not taken:
                 return None, found
+            bad |= taken
     for finding in checks.check(config):
         if not any(_within(path, bad) or _above(path, bad) for path in finding.paths):
             found.append(Problem(finding.paths[0], finding.message))
@@ -93,8 +95,8 @@ def _above(path: problems.Path, bad: set[problems.Path]) -> bool:
     return any(other[: len(path)] == path for other in bad)
 
 
-def _take_out(data: Any, path: problems.Path) -> bool:
-    """Remove what is at ``path``, or, when it is missing there, what it is missing in. Whether anything was there.
+def _take_out(data: Any, path: problems.Path) -> problems.Path:
+    """Remove what is at ``path``, or, when it is missing there, what it is missing in; the path of what went.
 
     An item of a list takes the list with it: without it the others would have other places.
     """
@@ -110,10 +112,10 @@ def _take_out(data: Any, path: problems.Path) -> bool:
         way.append((holder, part))
         holder = holder[part]
     if len(way) < len(path) - 1:
-        return False  # something above it was taken out before
+        return ()  # something above it was taken out before
     while way and isinstance(way[-1][0], list):
         way.pop()
     if way:
         holder, part = way[-1]
         del holder[part]
-    return bool(way)
+    return path[: len(way)]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at ``path``; ``line`` counts from 1, 0 means that the file as a whole is meant."""
+    """What is wrong at ``path``; ``line`` counts from 1, 0 means: where ``path`` is written.
+
+    ``usable`` says that there is a value all the same, which may have problems of its own.
+    """
 
     path: Path
     message: str
     line: int = 0
+    usable: bool = False
 
 
 def path_text(path: Path) -> str:
@@ -23,6 +28,23 @@ def path_text(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def as_written(problem: Problem, data: Any) -> Problem:
+    """``problem`` at the path that stands in ``data``, where a short form leaves parts of the long one out."""
+    path: list[str | int] = []
+    here = data
+    for part in problem.path:
+        if isinstance(part, int):
+            if isinstance(here, list):
+                path.append(part)
+                here = here[part] if part < len(here) else {}
+        elif isinstance(here, dict):
+            path.append(part)
+            here = here.get(part, {})
+        else:
+            break
+    return replace(problem, path=tuple(path))
 
 
 def line_of(path: Path, lines: Mapping[Path, int]) -> int:

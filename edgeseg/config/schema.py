@@ -148,7 +148,7 @@ def _smooth_step(value: object) -> tuple[float, float] | None:
 
 
 class MaskConfig(Section):
-    """What is made of the model's answer. Either ``threshold`` or ``smooth_step`` is set, or neither."""
+    """What is made of the model's answer: exactly one of ``threshold`` and ``smooth_step`` is set."""
 
     may_be_empty: ClassVar[bool] = True
     threshold: Annotated[float | None, optional(number(0, 1))] = None
@@ -162,7 +162,11 @@ class MaskConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _one_curve(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("threshold") is None:
+        if not isinstance(data, dict):
+            return data
+        if data.get("threshold") is None:
+            if "smooth_step" in data and data["smooth_step"] is None:
+                raise ValueError("needs threshold or smooth_step")
             return data
         if data.get("smooth_step") is not None:
             raise ValueError("takes threshold or smooth_step, not both (remove one)")

@@ -17,6 +17,7 @@ from edgeseg.config.problems import Path, Problem
 # Aliases can multiply a few lines into millions of values ("billion laughs"): no honest file comes near.
 _MAX_VALUES = 20_000
 _MAX_DEPTH = 32
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -60,6 +61,9 @@ class _Reader:
             if not any("nested too deeply" in problem.message for problem in self._tree.problems):
                 self._complain(path, "is nested too deeply, or aliases make it too large", _line(node))
             return None
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+            self._complain(path, f"has a tag that is not understood: {node.tag}", _line(node))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -78,7 +82,8 @@ class _Reader:
                 continue
             here = (*path, key)
             if key in own:
-                self._complain(here, f"is written twice (first in line {self._tree.lines[here]})", _line(key_node))
+                message = f"is written twice (first in line {self._tree.lines[here]})"
+                self._tree.problems.append(Problem(here, message, _line(key_node), usable=True))
                 continue
             self._tree.lines[here] = _line(key_node)
             own[key] = self.value(value_node, here)

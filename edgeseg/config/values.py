@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -174,6 +174,8 @@ def parse_text(value: object) -> str:
 
 def parse_size(value: object) -> tuple[int, int]:
     """``1280x720`` as (width, height)."""
+    # The long form, from Python. YAML has no tuples.
+    value = size_text(value) if isinstance(value, tuple) else value
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", value) if isinstance(value, str) else None
     if found is None:
         raise ValueError(f"must be a size such as 1280x720, not {quoted(value)}")
@@ -186,7 +188,7 @@ def parse_size(value: object) -> tuple[int, int]:
 def parse_rate(value: object) -> Fraction:
     """Pictures per second: ``25``, ``30000/1001``; ``29.97`` and its kin are read as their NTSC fractions."""
     text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
-    rate: Fraction | None = None
+    rate = value if isinstance(value, Fraction) else None
     if text in _NTSC:
         rate = Fraction(_NTSC[text] * 1000, 1001)
     elif re.fullmatch(r"\d{1,6}(\.\d{1,6})?|\d{1,9}/0*[1-9]\d{0,8}", text):
@@ -210,6 +212,7 @@ def parse_colour(value: object) -> RGB:
     """A name or ``'#rrggbb'`` as (red, green, blue), 0..255 each."""
     if value is None:
         raise ValueError("is empty (a colour such as '#00ff00' needs quotes: YAML takes # for a comment)")
+    value = hex_colour(value) if isinstance(value, tuple) else value
     text = value.lower() if isinstance(value, str) else ""
     if text in COLOURS:
         return COLOURS[text]
@@ -222,7 +225,7 @@ def parse_colour(value: object) -> RGB:
 
 def parse_path(value: object, info: ValidationInfo) -> Path:
     """A path; a relative one starts at the folder of the configuration file."""
-    return Path(resolve_path(parse_text(value), info))
+    return Path(resolve_path(str(value) if isinstance(value, Path) else parse_text(value), info))
 
 
 def resolve_path(text: str, info: ValidationInfo) -> str:
@@ -259,10 +262,6 @@ def _number(value: object) -> int | float | None:
 def _finite(value: int | float) -> int | float | None:
     # An int beyond 2**63 is no setting, and float() of it may overflow.
     return value if abs(value) < 2**63 and math.isfinite(value) else None
-
-
-def _plain(function: Callable[..., Any]) -> PlainValidator:
-    return PlainValidator(function)
 
 
 def hex_colour(colour: RGB) -> str:

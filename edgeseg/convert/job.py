@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgeseg.backends.graph import wrap
 from edgeseg.convert import folder, ir, readme, shapes
 from edgeseg.convert.prove import Proof, prove_tflite
 from edgeseg.convert.readers import formats
 from edgeseg.convert.source_model import SourceModel
 from edgeseg.errors import ModelError
+from edgeseg.ovruntime import reason
 from edgeseg.recipes import MODEL_FILE, RECIPE_FILE, dump_recipe
 from edgeseg.types import OutputKind, Recipe
 
 LEAST_AGREEMENT = 0.99
+COARSEST = 32  # input pixels across one pixel of the mask; segmentation networks have 1 to 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def convert(source: Path, target: Path, options: Options, say: Callable[[str], N
     with folder.appearing(target) as part:
         recipe = _recipe(read, size, part / MODEL_FILE, options, target.name)
         say(f"recipe: {recipe.color_order} {size[0]}x{size[1]}, output {recipe.output_index} read as {recipe.kind}")
+        _check_fit(read, recipe)
         ir.save(read.model, part / MODEL_FILE, name=recipe.name, fp16=options.fp16)
         (part / RECIPE_FILE).write_text(dump_recipe(recipe), encoding="utf-8")
         about = readme.text(part, read, recipe, fp16=options.fp16, note=options.note)
@@ -105,6 +109,18 @@ def _recipe(read: SourceModel, size: tuple[int, int], path: Path, options: Optio
         origin=options.origin,
         sha256=folder.sha256(read.path),
     )
+
+
+def _check_fit(read: SourceModel, recipe: Recipe) -> None:
+    """Raise ModelError when edgeseg could not run what is about to be written."""
+    try:
+        mask = wrap(read.model.clone(), recipe).output().shape
+    except RuntimeError as exc:
+        raise ModelError(f"{read.path} does not fit the recipe: {reason(exc)}") from exc
+    if mask[0] * COARSEST < recipe.height or mask[1] * COARSEST < recipe.width:
+        raise ModelError(
+            f"{read.path} is no segmentation model: {recipe.width}x{recipe.height} in, {mask[1]}x{mask[0]} out"
+        )
 
 
 def _prove(read: SourceModel, recipe: Recipe, options: Options, say: Callable[[str], None]) -> Proof | None:

@@ -10,6 +10,7 @@ from edgeseg.ovruntime import reason
 from edgeseg.types import OutputKind
 
 _PASSING = {"Convert", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}  # change the form of an answer, not its meaning
+_LABEL_TYPES = {"i32", "i64", "u32", "u64"}
 _SQUASHING = {"Sigmoid", "SoftMax", "Softmax"}
 
 
@@ -43,12 +44,22 @@ def fix_size(source: SourceModel, size: tuple[int, int] | None) -> tuple[int, in
 
 
 def guess_kind(model: Any, output_index: int) -> OutputKind:
-    """How an answer is to be read: whole numbers are labels, the result of a squashing function is a probability."""
+    """How an answer is to be read: whole numbers are labels, the result of a squashing function is a probability.
+
+    Raises:
+        UsageError: there is no such output, or it may be anything.
+    """
     if output_index >= len(model.outputs):
         raise UsageError(f"there is no output {output_index}: the model has {len(model.outputs)}")
     node = model.output(output_index).get_node().input_value(0).get_node()
-    if not node.get_output_element_type(0).is_real():
+    element = node.get_output_element_type(0)
+    if element.get_type_name() in _LABEL_TYPES:
         return OutputKind.LABELS
+    if not element.is_real():
+        raise UsageError(
+            f"output {output_index} is {element.get_type_name()}: labels, or a quantised probability",
+            hint="--kind labels if it is the first; the other cannot be read yet",
+        )
     while node.get_type_name() in _PASSING:
         node = node.input_value(0).get_node()
     return OutputKind.PROBABILITY if node.get_type_name() in _SQUASHING else OutputKind.LOGITS

@@ -68,8 +68,8 @@ def planes_of(rgb: U8, width: int, height: int, fit: Fit, colour: Colour) -> Pla
 class PlayedVideo:
     """A looping source played by the stream's own clock.
 
-    ``at`` gives the picture that belongs to a moment; moments grow. Decoding happens in the calling thread and only as far
-    as needed; a pause of the stream is not caught up.
+    ``at`` gives the picture that belongs to a moment; moments grow. Decoding happens in the calling thread and only
+    as far as needed; a pause of the stream is not caught up.
     """
 
     _MAX_SKIP_S = 2

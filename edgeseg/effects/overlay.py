@@ -19,7 +19,9 @@ class Overlay:
         region: "kept" or "other".
     """
 
-    def __init__(self, *, color: tuple[int, int, int] = (255, 0, 0), opacity: float = 0.5, region: str = "kept") -> None:
+    def __init__(
+        self, *, color: tuple[int, int, int] = (255, 0, 0), opacity: float = 0.5, region: str = "kept"
+    ) -> None:
         self._color = color
         self._strength = (np.arange(256) * opacity).round().astype(np.uint8)
         self._other = region == "other"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -34,8 +35,9 @@ _DEFAULT_PRESETS = {"libx264": "superfast", "h264_qsv": "veryfast", "h264_nvenc"
 class EncoderSettings:
     """How to encode. ``None`` means: decide from the picture (bit rate, threads) or leave it to the codec (preset).
 
-    ``bitrate`` is in bits per second, ``keyframe_s`` the longest time between two keyframes. ``fallback`` names the codec to use
-    when ``codec`` is unusable; None means: fail. ``constant`` turns the source's timestamps into a constant rate, ``RawFormat.fps``.
+    ``bitrate`` is in bits per second, ``keyframe_s`` the longest time between two keyframes. ``fallback`` names the
+    codec to use when ``codec`` is unusable; None means: fail. ``constant`` turns the source's timestamps into a
+    constant rate, ``RawFormat.fps``.
     """
 
     ffmpeg: str
@@ -51,11 +53,12 @@ class EncoderSettings:
 
 
 def auto_bitrate(width: int, height: int, fps: Fraction) -> int:
-    """Bits per second for a camera picture: 3 Mbit/s at 720p30, in proportion to the pixels and to the root of the rate.
+    """Bits per second for a camera picture: 3 Mbit/s at 720p30, by the pixels and the root of the rate.
 
     A lower rate saves less than its share, because the pictures then differ more from one another.
     """
-    return max(200_000, round(3_000_000 * (width * height) / (1280 * 720) * (float(fps) / 30) ** 0.5))
+    share = (width * height) / (1280 * 720) * math.sqrt(fps / 30)
+    return max(200_000, round(3_000_000 * share))
 
 
 def encode_command(settings: EncoderSettings, raw: RawFormat) -> list[str]:
@@ -124,7 +127,8 @@ def probe_encoder(settings: EncoderSettings, timeout_s: float = 15.0) -> None:
     """Encode two small grey frames: "listed" does not mean usable.
 
     Raises:
-        EncoderError: ffmpeg cannot be run, or the codec gives no picture. Permanent: a device does not appear by waiting.
+        EncoderError: ffmpeg cannot be run, or the codec gives no picture. Permanent: a device does not appear by
+        waiting.
     """
     raw = RawFormat(320, 240, Fraction(30), Colour())
     size = raw.width * raw.height * 3 // 2

@@ -32,8 +32,8 @@ class Encoder:
     """Feeds an ffmpeg child and hands its tags on.
 
     ``video`` and ``audio`` are called by the stream's threads; ``on_tag`` runs on the encoder's reading thread.
-    ``recycle`` gets every canvas back once it was written or dropped. A child that takes pictures and gives no tag for ``stall_s`` is
-    killed, and the next call raises.
+    ``recycle`` gets every canvas back once it was written or dropped. A child that takes pictures and gives no tag
+    for ``stall_s`` is killed, and the next call raises.
 
     Args:
         settings: how to encode.
@@ -93,7 +93,9 @@ class Encoder:
             )
         except OSError as exc:
             raise EncoderError(f"cannot run the encoder {command[0]}: {exc.strerror}") from exc
-        assert self._child.stdin and self._child.stdout and self._child.stderr
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        assert self._child.stderr is not None
         self._words = LastWords(self._child.stderr, self._name)
         self._fd = self._child.stdin.fileno()
         # Fewer wake-ups per frame; some kernels allow less than a megabyte to an ordinary user.
@@ -212,13 +214,22 @@ class Encoder:
                     self._last_progress = time.monotonic()
                     captured = None
                     if tag.kind is TagKind.VIDEO and not tag.config:
-                        captured = self._captured.pop(tag.timestamp_ms, None)
+                        captured = self._captured_until(tag.timestamp_ms)
                     self._on_tag(tag, None if captured is None else time.monotonic() - captured)
         except EncoderError as exc:
             self._fail(exc.message)
         finally:
             if not self._finishing:
                 self._fail("the encoder ended")
+
+    def _captured_until(self, timestamp_ms: int) -> float | None:
+        """When the picture of this time was captured; forgets it and those before, which may have been left out."""
+        captured = None
+        for handed_over in list(self._captured):
+            if handed_over > timestamp_ms:
+                break
+            captured = self._captured.pop(handed_over, None)
+        return captured
 
     def _fail(self, what: str) -> None:
         if self._failure is None and not self._finishing:

@@ -94,7 +94,9 @@ def _video_track(raw: RawFormat) -> bytes:
         + _element(0x2EB524, b"I420")
         + _element(0x55B0, colour)
     )
-    return _track(VIDEO_TRACK, 1, b"V_UNCOMPRESSED", _uint(0x23E383, round(1_000_000_000 / raw.fps)) + _element(0xE0, video))
+    return _track(
+        VIDEO_TRACK, 1, b"V_UNCOMPRESSED", _uint(0x23E383, round(1_000_000_000 / raw.fps)) + _element(0xE0, video)
+    )
 
 
 def _audio_track(audio: AudioFormat) -> bytes:

@@ -44,6 +44,7 @@ _DISK = (
     (("read-only",), "the file system is read-only", "remount it, or record elsewhere"),
     (("permission denied", "operation not permitted"), "no permission to write", "check the owner of the directory"),
     (("input/output error",), "the disk failed", "look at dmesg"),
+    (("file too large",), "files may not get larger there", "make segment_s shorter"),
     (("file name too long",), "the file name is too long", "shorten the directory"),
     (("not a directory",), "a part of the path is a file", "check the path"),
     (("no such file", "no such device"), "the directory is gone", "is the disk mounted?"),

@@ -38,9 +38,9 @@ _CLOSE_S = 2.0
 class Publisher:
     """One connection to a server, in a child process that may hang or die as it likes.
 
-    RTMP and RTSP go through ``edgeseg.outputs._relay``, which gets the URL by its stdin; SRT goes through ffmpeg. The first
-    ``write`` waits for the server's answer, up to ``connect_s``; after that no ``write`` takes longer than ``stall_s``.
-    Time starts at 0 with every connection.
+    RTMP and RTSP go through ``edgeseg.outputs._relay``, which gets the URL by its stdin; SRT goes through ffmpeg. The
+    first ``write`` waits for the server's answer, up to ``connect_s``; after that no ``write`` takes longer than
+    ``stall_s``. Time starts at 0 with every connection.
 
     Args:
         url: where to publish; the scheme is one of ``SCHEMES``.

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def plan(config: Config) -> Iterator[Probe]:
         if isinstance(stream.effect, ReplaceEffect):
             file = stream.effect.picture or stream.effect.video
             if file is not None:
-                yield Probe(f"{name}: background", partial(reach.readable, file))
+                yield Probe(f"{name}: background", partial(_background, stream, file))
         yield Probe(f"{name}: encoder", partial(_encoder, config, stream))
         for target in stream.publish:
             label = f"{name}: publish {target.name or redact_url(target.url)}"
@@ -112,11 +113,18 @@ def _model(stream: StreamConfig) -> str:
 
     backend, recipe = build_backend(stream)
     try:
-        backend.load(recipe, stream.model.device)
         backend.infer(np.zeros((1, recipe.height, recipe.width, 3), np.uint8))
     finally:
         backend.close()
     return f"{recipe.name} answers on {stream.model.device} ({recipe.width}x{recipe.height})"
+
+
+def _background(stream: StreamConfig, file: Path) -> str:
+    from edgeseg.build import build_effect
+
+    reach.readable(file)
+    build_effect(stream)
+    return str(file)
 
 
 def _encoder(config: Config, stream: StreamConfig) -> str:

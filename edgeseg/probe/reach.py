@@ -1,6 +1,6 @@
 """Whether a server answers, a port is free, a folder can be written: one function each.
 
-Every function returns a few words on what it found, or raises ProbeError with one sentence. Nothing is published,
+The functions return a few words on what they found, or raise ProbeError with one sentence. Nothing is published,
 nothing that was there before is changed.
 """
 
@@ -93,11 +93,11 @@ def folder(path: Path) -> str:
     return f"{path} can be written, {free / 1e9:.1f} GB free{little}"
 
 
-def readable(path: Path) -> str:
-    """Whether ``path`` is a file that can be read.
+def readable(path: Path) -> None:
+    """Read a byte of the file.
 
     Raises:
-        ProbeError: it is not.
+        ProbeError: it is not there, may not be read, or is empty.
     """
     try:
         with path.open("rb") as file:
@@ -105,7 +105,6 @@ def readable(path: Path) -> str:
                 raise ProbeError(f"{path} is empty")
     except OSError as exc:
         raise ProbeError(f"cannot read {path}: {_reason(exc)}") from exc
-    return str(path)
 
 
 def _rtmp(connection: socket.socket) -> str:

@@ -18,6 +18,8 @@ from edgeseg.types import AudioFormat, AudioPacket, Frame, SourceFormat
 
 _CLOCK = Fraction(1, 90_000)
 _DEFAULT_FPS = Fraction(25)
+# Some cameras announce the tick of their clock (90 kHz) as their rate.
+_HIGHEST_FPS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,15 @@ class Container:
         else:
             raise SourceError(f"{self._arguments.name} ended before the first picture")
         assert isinstance(first, Frame)
-        self._items = itertools.chain(queue, self._items)
+        # The picture goes first: sound that the container holds before it belongs to the same moment, and the stream's
+        # clock starts with a picture.
+        self._items = itertools.chain([first], queue[:-1], self._items)
         stream = self._video
         rate = stream.average_rate or stream.guessed_rate or stream.base_rate
         return SourceFormat(
             width=first.width,
             height=first.height,
-            fps=Fraction(rate) if rate and 0 < rate <= 1000 else None,
+            fps=Fraction(rate) if rate and 0 < rate <= _HIGHEST_FPS else None,
             colour=first.colour,
             live=live,
             audio=self._audio_format(),

@@ -21,9 +21,10 @@ _HD_HEIGHT = 720
 
 
 def colour_of(frame: av.VideoFrame) -> Colour:
-    """How to read the planes of ``frame``; where the stream says nothing, HD is BT.709 and smaller is BT.601, limited range.
+    """How to read the planes of ``frame``.
 
-    That guess is what players make. A matrix that is neither (BT.2020, YCgCo) is read as BT.709.
+    Where the stream says nothing, HD is BT.709, smaller is BT.601, and the range is limited: what players assume. A
+    matrix that is neither (BT.2020, YCgCo) is read as BT.709.
     """
     space = int(frame.colorspace)
     if space in _SPC_BT601 or (space == _SPC_UNSPECIFIED and frame.height < _HD_HEIGHT):
@@ -66,6 +67,6 @@ class ToFrame:
 
 
 def _plane(plane: av.video.plane.VideoPlane) -> U8:
-    view = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+    view: U8 = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
     view.flags.writeable = False
     return view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 import time
@@ -33,6 +34,13 @@ class FakeStream:
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         self.hub.unsubscribe(subscriber)
+
+    def pause(self) -> None:
+        """The camera hangs: nothing comes, and nothing ends."""
+        self._ffmpeg.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._ffmpeg.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> Self:
         picture = ["-re", "-f", "lavfi", "-i", f"testsrc2=s={self._size}:r={self._fps}"]

@@ -75,9 +75,7 @@ def test_counters_are_the_statuses() -> None:
 
 def test_histograms_are_cumulative_and_complete() -> None:
     _, samples = scrape(busy_stream())
-    buckets = {
-        sample.labels["le"]: sample.value for sample in samples["edgeseg_stage_seconds_bucket"]
-    }
+    buckets = {sample.labels["le"]: sample.value for sample in samples["edgeseg_stage_seconds_bucket"]}
     assert (buckets["0.0005"], buckets["0.002"], buckets["0.004"], buckets["5.0"], buckets["+Inf"]) == (1, 1, 3, 3, 4)
     assert value(samples, "edgeseg_stage_seconds_count", stage="infer") == 4
     assert round(value(samples, "edgeseg_stage_seconds_sum", stage="infer"), 4) == 99.0061

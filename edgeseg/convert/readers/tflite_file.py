@@ -54,12 +54,15 @@ def parse(path: Path) -> TfliteFile:
 
 def _parse(model: Table) -> TfliteFile:
     codes = [(max(code.scalar(0, "b"), code.scalar(3, "i")), code.text(1)) for code in model.tables(1)]
-    for buffer in model.tables(4):  # weights lie at the end of the file: a truncated one is noticed here
-        buffer.raw(0)
+    for buffer in model.tables(4):
+        buffer.raw(0)  # only to see that all of it is there
     subgraphs = list(model.tables(2))
     if not subgraphs:
         raise DamagedError("it holds no graph")
-    names = [tensor.text(3) for tensor in subgraphs[0].tables(0)]
+    names = []
+    for tensor in subgraphs[0].tables(0):
+        tensor.ints(0)  # likewise: the shape
+        names.append(tensor.text(3))
     operators = []
     for operator in subgraphs[0].tables(3):
         builtin, custom = codes[operator.scalar(0, "I")]

@@ -1,0 +1,224 @@
+"""The recorder with real children on a real disk."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from edgeseg.encoding.flv import retime
+from edgeseg.encoding.hub import Hub
+from edgeseg.errors import OutputError
+from edgeseg.ffmpeg import find_ffmpeg
+from edgeseg.outputs.feed import Backoff, Feed
+from edgeseg.outputs.recorder import Recorder
+from edgeseg.outputs.segments import new_part
+from edgeseg.status import OutputStatus
+from edgeseg.types import State, StreamHeader, Tag, TagKind
+from tests.fakes_output import FPS, feed_hub, header_and_media, make_flv, numbers_in, read_tags
+from tests.waiting import wait_until
+
+SECONDS = 3
+PICTURES = SECONDS * FPS
+
+
+@pytest.fixture(scope="module")
+def flv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_flv(tmp_path_factory.mktemp("clip") / "clip.flv", seconds=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def clip(flv: Path) -> tuple[StreamHeader, list[Tag]]:
+    return header_and_media(flv)
+
+
+def play(recorder: Recorder, header: StreamHeader, tags: list[Tag]) -> None:
+    recorder.open(header)
+    for tag in tags:
+        recorder.write(tag)
+
+
+def child_of(part: Path) -> int:
+    """The process that writes ``part``."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if str(part).encode() in (entry / "cmdline").read_bytes():
+                    return int(entry.name)
+            except OSError:
+                continue
+    raise AssertionError(f"nobody writes {part}")
+
+
+def packet_times(path: Path) -> dict[str, list[float]]:
+    import av
+
+    times: dict[str, list[float]] = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.pts is not None and packet.size:
+                times.setdefault(packet.stream.type, []).append(float(packet.pts * packet.time_base))
+    return times
+
+
+@pytest.mark.parametrize("binary", [find_ffmpeg, imageio_ffmpeg.get_ffmpeg_exe], ids=["found", "imageio"])
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_segments_hold_every_picture_once_and_start_at_zero(
+    binary: Callable[[], str], container: str, clip: tuple[StreamHeader, list[Tag]], tmp_path: Path
+) -> None:
+    status = OutputStatus("record", "record", str(tmp_path))
+    recorder = Recorder(tmp_path, "door", ffmpeg=binary(), segment_s=1, container=container, status=status)
+    play(recorder, *clip)
+    recorder.close()
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 3
+    assert all(re.fullmatch(rf"door-\d{{8}}T\d{{6}}\.\d{{3}}Z(-\d+)?\.{container}", file.name) for file in files)
+    assert [numbers_in(file) for file in files] == [list(range(n, n + FPS)) for n in range(0, PICTURES, FPS)]
+    for file in files:
+        times = packet_times(file)
+        assert min(times["video"][0], times["audio"][0]) < 0.005
+        assert abs(times["video"][-1] - 29 / FPS) < 0.005
+        assert abs(times["audio"][-1] - times["video"][-1]) < 0.05
+    assert (status.recordings, status.last_file) == (3, str(files[-1]))
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_kill_9_leaves_a_playable_part_that_lacks_at_most_a_second(
+    container: str, clip: tuple[StreamHeader, list[Tag]], tmp_path: Path
+) -> None:
+    recorder = Recorder(tmp_path, "door", container=container)
+    play(recorder, *clip)
+    (part,) = wait_until(lambda: list(tmp_path.glob("*.part")), what="a part")
+    # All but the last second (and what the muxer holds back) has to come to the disk without any close.
+    expected = sum(len(tag.wire) for tag in clip[1] if tag.timestamp_ms <= (SECONDS - 1) * 1000)
+    wait_until(lambda: part.stat().st_size >= expected * 0.9, what="the disk having all but a second")
+    os.kill(child_of(part), signal.SIGKILL)
+    recorder.close()
+    (kept,) = tmp_path.iterdir()
+    assert kept.name.endswith(f".recovered.{container}")
+    numbers = numbers_in(kept)
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= PICTURES - FPS - 1
+
+
+def test_a_start_recovers_what_a_crash_has_left_and_touches_nothing_else(
+    clip: tuple[StreamHeader, list[Tag]], tmp_path: Path
+) -> None:
+    crashed = Recorder(tmp_path, "door")
+    play(crashed, *clip)
+    crashed.close()
+    (whole,) = tmp_path.iterdir()
+    whole.rename(tmp_path / "door-20260102T030405.678Z.mp4.part")
+    (tmp_path / "door-20260102T030406.000Z.mp4.part").write_bytes(b"\0" * 100)
+    (tmp_path / "door-20260102T030407.000Z-1.mkv.part").write_bytes(b"")
+    others = {"door-2-20260102T030405.678Z.mp4.part", "notes.part", "door-20260101T000000.000Z.mp4"}
+    for name in others:
+        (tmp_path / name).write_bytes(b"x")
+
+    recorder = Recorder(tmp_path, "door")
+    recorder.open(clip[0])
+    recorder.close()
+    assert {path.name for path in tmp_path.iterdir()} == others | {"door-20260102T030405.678Z.recovered.mp4"}
+    assert numbers_in(tmp_path / "door-20260102T030405.678Z.recovered.mp4") == list(range(PICTURES))
+
+
+def test_names_are_never_used_twice(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
+    first = new_part(tmp_path, "door", "mp4", now)
+    assert first.name == "door-20260102T030405.678Z.mp4.part"
+    first.write_bytes(b"")
+    second = new_part(tmp_path, "door", "mp4", now)
+    assert second.name == "door-20260102T030405.678Z-1.mp4.part"
+    (tmp_path / "door-20260102T030405.678Z-1.mp4").write_bytes(b"")
+    assert new_part(tmp_path, "door", "mp4", now).name == "door-20260102T030405.678Z-2.mp4.part"
+
+
+def test_a_dead_child_is_replaced_and_the_stream_goes_on(flv: Path, tmp_path: Path) -> None:
+    hub = Hub(expects_audio=True)
+    status = OutputStatus("record", "record", str(tmp_path))
+    feed = Feed("door/record", Recorder(tmp_path, "door", status=status), status, backoff=Backoff(0.01, 0.05))
+    feed.start(hub)
+    tags = read_tags(flv)
+    half = len(tags) // 2
+    feed_hub(hub, tags[:half])
+    (part,) = wait_until(lambda: list(tmp_path.glob("*.part")), what="a part")
+    os.kill(child_of(part), signal.SIGKILL)
+    rest = iter(tags[half:])
+
+    def again() -> bool:
+        tag = next(rest, None)
+        if tag is not None:
+            hub.tag(tag)
+        return status.starts == 2 and status.state is State.RUNNING
+
+    wait_until(again, what="a second start")
+    feed_hub(hub, rest)
+    hub.end()
+    wait_until(lambda: status.state is State.STOPPED, what="the end")
+    feed.close()
+    assert status.reconnects == 1
+    last = max(tmp_path.glob("*Z.mp4"))
+    numbers = numbers_in(last)
+    assert numbers == list(range(numbers[0], PICTURES))
+    assert numbers[0] % 15 == 0
+
+
+def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path, clip: tuple[StreamHeader, list[Tag]]) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"cannot record to .*/file/below: a part of the path is a file \(check"):
+        Recorder(tmp_path / "file" / "below", "door").open(clip[0])
+
+
+def test_an_unknown_container_is_permanent(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot record as avi \(one of mp4, mkv, ts\)") as caught:
+        Recorder(tmp_path, "door", container="avi")
+    assert caught.value.permanent
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    mounting = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True)
+    if mounting.returncode != 0:
+        pytest.skip("a small tmpfs cannot be mounted here (needs root)")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_named_the_part_is_kept_and_recording_goes_on_when_there_is_room(
+    small_disk: Path, flv: Path
+) -> None:
+    hub = Hub(expects_audio=True)
+    status = OutputStatus("record", "record", str(small_disk))
+    feed = Feed("door/record", Recorder(small_disk, "door", status=status), status, backoff=Backoff(0.05, 0.2))
+    feed.start(hub)
+    for tag in endless(read_tags(flv)):
+        hub.tag(tag)
+        if status.state is State.BACKING_OFF:
+            break
+        wait_until(lambda: status.queue_length < 20, what="the recorder taking tags")
+    assert status.reason == f"cannot record to {small_disk}: no space left (free some, or record elsewhere)"
+    (kept,) = wait_until(lambda: list(small_disk.glob("*.recovered.mp4")), what="the part being kept")
+    assert numbers_in(kept)[:30] == list(range(30))
+    kept.unlink()
+    wait_until(lambda: status.state is State.RUNNING, what="recording again")
+    feed.close()
+    assert status.recordings >= 2
+
+
+def endless(tags: list[Tag]) -> Iterator[Tag]:
+    """A clip over and over, with time going on."""
+    header = [tag for tag in tags if tag.config or tag.kind is TagKind.SCRIPT]
+    media = tags[len(header) :]
+    yield from header
+    for lap in itertools.count():
+        yield from (retime(tag, tag.timestamp_ms + lap * SECONDS * 1000) for tag in media)

@@ -1,0 +1,127 @@
+"""The graph round a model: every kind of answer and of input becomes u8 in, u8 out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgeseg.backends.graph import wrap
+from edgeseg.errors import ModelError
+from edgeseg.ovruntime import ov
+from edgeseg.types import U8, OutputKind, Recipe
+
+WIDTH, HEIGHT = 6, 4
+ops = ov.opset13
+PICTURE = np.random.default_rng(0).integers(0, 256, (1, HEIGHT, WIDTH, 3), np.uint8)
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe(**{"name": "tiny", "path": "", "width": WIDTH, "height": HEIGHT, **changes})
+
+
+def model(answer: Callable[[Any], Any], dtype: Any = np.float32, layout: str = "NHWC") -> Any:
+    shape = [1, HEIGHT, WIDTH, 3] if layout == "NHWC" else [1, 3, HEIGHT, WIDTH]
+    picture = ops.parameter(shape, dtype)
+    return ov.Model([ops.result(answer(picture))], [picture])
+
+
+def mask(tiny: Any, wanted: Recipe) -> U8:
+    compiled = ov.Core().compile_model(wrap(tiny, wanted), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    answer = np.asarray(compiled([PICTURE])[0])
+    assert answer.dtype == np.uint8
+    return answer
+
+
+def levels(planes: npt.NDArray[Any]) -> U8:
+    return np.clip(np.rint(planes * 255), 0, 255).astype(np.uint8)
+
+
+X = PICTURE[0].astype(np.float32)
+
+
+def test_mean_and_scale_per_channel() -> None:
+    wanted = recipe(mean_values=(10, 20, 30), scale_values=(100, 200, 400), channel=2)
+    got = mask(model(ops.abs), wanted)
+    np.testing.assert_allclose(got, levels(np.abs((X[..., 2] - 30) / 400)), atol=1)
+
+
+def test_planes_first_models_get_a_transposed_picture() -> None:
+    got = mask(model(ops.abs, layout="NCHW"), recipe(layout="NCHW", channel=1))
+    np.testing.assert_array_equal(got, PICTURE[0, ..., 1])
+
+
+def test_an_answer_in_the_other_layout_is_noticed() -> None:
+    got = mask(model(lambda x: ops.transpose(x, np.array([0, 3, 1, 2]))), recipe(channel=2))
+    np.testing.assert_array_equal(got, PICTURE[0, ..., 2])
+
+
+def test_whole_number_inputs_get_the_picture_as_it_is() -> None:
+    got = mask(model(lambda x: ops.divide(ops.convert(x, "f32"), np.float32(255)), np.uint8), recipe(scale_values=(1,)))
+    np.testing.assert_array_equal(got, PICTURE[0, ..., 0])
+
+
+@pytest.mark.parametrize("shape", [[1, HEIGHT * WIDTH], [1, HEIGHT, WIDTH], [HEIGHT, WIDTH], [HEIGHT * WIDTH]])
+def test_flat_answers_and_those_without_batch(shape: list[int]) -> None:
+    def answer(x: Any) -> Any:
+        return ops.reshape(ops.reduce_mean(x, np.array([3])), np.array(shape), special_zero=False)
+
+    np.testing.assert_allclose(mask(model(answer), recipe()), X.mean(axis=2), atol=0.51)
+
+
+def test_one_plane_of_logits_is_a_sigmoid() -> None:
+    got = mask(
+        model(lambda x: ops.gather(x, np.array([0]), np.int64(3))),
+        recipe(kind=OutputKind.LOGITS, mean_values=(128,), scale_values=(32,)),
+    )
+    np.testing.assert_allclose(got, levels(1 / (1 + np.exp(-(X[..., 0] - 128) / 32))), atol=1)
+
+
+def test_several_planes_of_logits_are_a_softmax() -> None:
+    got = mask(model(ops.abs), recipe(kind=OutputKind.LOGITS, channel=1, scale_values=(64,)))
+    powers = np.exp(X / 64)
+    np.testing.assert_allclose(got, levels(powers[..., 1] / powers.sum(axis=2)), atol=1)
+
+
+@pytest.mark.parametrize("keep", [(0,), (1,), (0, 2)])
+@pytest.mark.parametrize("axes", [[], [0], [3]], ids=["hw", "1hw", "hw1"])
+def test_labels_are_kept_or_not(keep: tuple[int, ...], axes: list[int]) -> None:
+    def answer(x: Any) -> Any:
+        best = ops.topk(x, np.int64(1), 3, "max", "none", "i64").output(1)
+        found = ops.squeeze(best, np.array([0, 3]))
+        if axes == [3]:
+            return best
+        return ops.unsqueeze(found, np.array(axes)) if axes else found
+
+    got = mask(model(answer), recipe(kind=OutputKind.LABELS, keep=keep))
+    np.testing.assert_array_equal(got, np.where(np.isin(X.argmax(axis=2), keep), 255, 0))
+
+
+def test_what_is_out_of_range_is_clamped() -> None:
+    got = mask(model(lambda x: ops.subtract(ops.multiply(x, np.float32(4)), np.float32(1))), recipe())
+    np.testing.assert_array_equal(got, levels(X[..., 0] / 255 * 4 - 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"width": 7}, r"takes \[1,4,6,3\], the recipe says NHWC \[1, 4, 7, 3\] \(correct width"),
+        ({"layout": "NCHW"}, r"the recipe says NCHW \[1, 3, 4, 6\]"),
+        ({"channel": 3}, "no channel 3 in an answer of 3"),
+        ({"output_index": 1}, "no output 1, only 1"),
+        ({"kind": OutputKind.LABELS}, r"\[1,4,6,3\] is no map of labels"),
+        ({"kind": OutputKind.LABELS, "keep": ()}, "keep names no label"),
+    ],
+)
+def test_a_recipe_that_does_not_fit(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ModelError, match=sentence) as caught:
+        wrap(model(ops.abs), recipe(**changes))
+    assert str(caught.value).startswith("model 'tiny' does not fit its recipe: ")
+
+
+def test_an_answer_that_is_no_picture() -> None:
+    with pytest.raises(ModelError, match=r"the answer \[3\] is no picture of 6x4"):
+        wrap(model(lambda x: ops.reduce_mean(x, np.array([0, 1, 2]))), recipe())
