@@ -129,7 +129,7 @@ def build_encoder_settings(stream: StreamConfig, ffmpeg: str) -> EncoderSettings
         ffmpeg=ffmpeg,
         codec=settings.codec,
         fallback=settings.fallback,
-        preset=settings.preset if settings.codec == "libx264" or settings.preset != "superfast" else None,
+        preset=settings.preset,
         bitrate=None if settings.bitrate == "auto" else int(settings.bitrate),
         keyframe_s=settings.keyframe_s,
         threads=None if settings.threads == "auto" else int(settings.threads),
@@ -144,7 +144,7 @@ def refine_settings(stream: StreamConfig) -> RefineSettings:
     return RefineSettings(
         temporal=mask.temporal,
         threshold=mask.threshold,
-        smooth_step=mask.smooth_step or (0.25, 0.75),
+        smooth_step=mask.smooth_step or RefineSettings.smooth_step,
         feather=float(mask.feather),
         invert=mask.invert,
     )

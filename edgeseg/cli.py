@@ -13,7 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Protocol, cast
 
 from edgeseg import __version__
 from edgeseg.errors import EXIT_UNEXPECTED, EXIT_USAGE, ConfigError, EdgesegError
@@ -34,13 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     debug = False
     try:
-        parsed = _parse(args)
-        debug = bool(parsed.debug)
-        code = _command(parsed.command).run(parsed)
+        try:
+            parsed = _parse(args)
+            debug = bool(parsed.debug)
+            code = int(_command(parsed.command).run(parsed))
+        except SystemExit as exc:  # argparse: --help, --version, usage
+            code = exc.code if isinstance(exc.code, int) else EXIT_USAGE
+        # Here, and not when the interpreter ends, so that a reader who left is seen.
         sys.stdout.flush()
-        return int(code)
-    except SystemExit as exc:  # argparse: --help, --version, usage
-        return exc.code if isinstance(exc.code, int) else EXIT_USAGE
+        return code
     except EdgesegError as exc:
         return _report(exc, debug=debug)
     except KeyboardInterrupt:
@@ -73,14 +75,14 @@ def _add_debug(parser: argparse.ArgumentParser, default: object) -> None:
     parser.add_argument("--debug", action="store_true", default=default, help="show tracebacks and log everything")
 
 
-class _Command:
+class _Command(Protocol):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
-    def run(self, args: argparse.Namespace) -> int: ...  # type: ignore[empty-body]
+    def run(self, args: argparse.Namespace) -> int: ...
 
 
 def _command(name: str) -> _Command:
-    return importlib.import_module(f"edgeseg.commands.{name}")  # type: ignore[return-value]
+    return cast(_Command, importlib.import_module(f"edgeseg.commands.{name}"))
 
 
 def _report(exc: EdgesegError, *, debug: bool) -> int:
@@ -116,11 +118,3 @@ def _reader_left() -> int:
 
 def _say(text: str) -> None:
     print(redact(text), file=sys.stderr)  # noqa: T201 - the command line talks to its user here
-
-
-def _exit() -> NoReturn:
-    sys.exit(main())
-
-
-if __name__ == "__main__":
-    _exit()

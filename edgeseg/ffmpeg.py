@@ -37,6 +37,11 @@ def find_ffmpeg(setting: str = "auto") -> str:
         ) from exc
 
 
+# What ffmpeg says after the reason, whatever the reason was.
+_AFTERMATH = re.compile(
+    r"^(Task finished|Terminating thread|Nothing was written|Conversion failed|Error sending frames|"
+    r"Error while opening encoder|Could not open encoder)"
+)
 _PREFIX = re.compile(r"^(\[[^\]]* @ 0x[0-9a-f]+\] )+")
 
 
@@ -57,7 +62,7 @@ class LastWords:
         with stream:
             for raw in stream:
                 line = clean_line(raw)
-                if line:
+                if line and not _AFTERMATH.match(line):
                     self._lines.append(line)
 
     def text(self, timeout_s: float = 0.5) -> str:

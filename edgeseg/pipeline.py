@@ -100,11 +100,12 @@ class Pipeline:
         Raises:
             EncoderError: the encoder cannot take it.
         """
-        mask = self._segment(frame)
+        shown = self._place(frame)
+        mask = None if shown is None else self._segment(shown)
         canvas = self._pool.take()
         canvas.stamp(frame)
         started = time.perf_counter()
-        self._composite(frame, mask, canvas)
+        self._composite(shown, mask, canvas)
         self._status.stage("composite").observe(time.perf_counter() - started)
         if mask is not None:
             self._status.mask_age.observe(max(0.0, time.monotonic() - frame.captured_at))
@@ -113,6 +114,14 @@ class Pipeline:
         self._encoder.video(canvas, timestamp_ms)
         self._status.stage("hand_over").observe(time.perf_counter() - started)
         self._status.count("encode", "in")
+
+    def _place(self, frame: Frame) -> Frame | None:
+        """The part of the frame that is shown. The model sees the same part, or its mask would lie beside it."""
+        try:
+            return self._placement.prepare(frame)
+        except Exception as exc:  # noqa: BLE001 - a frame that does not fit must not end the stream
+            self._cover_because(f"the frame cannot be placed: {exc}")
+            return None
 
     def _segment(self, frame: Frame) -> Mask | None:
         """The frame's own mask, or None when the model gave none."""
@@ -134,16 +143,19 @@ class Pipeline:
         status.count("infer", "ok")
         return mask
 
-    def _composite(self, frame: Frame, mask: Mask | None, canvas: Canvas) -> None:
+    def _composite(self, frame: Frame | None, mask: Mask | None, canvas: Canvas) -> None:
         outcome = "covered"
         try:
-            if mask is not None and mask.of == frame.pts:
-                self._stages.effect.apply(self._placement.prepare(frame), mask, self._placement.place(canvas.frame))
+            if frame is not None and mask is not None and mask.of == frame.pts:
+                self._stages.effect.apply(frame, mask, self._placement.place(canvas.frame))
                 outcome = "ok"
                 self._uncover()
-            elif self._stages.uncovered_without_mask:
-                copy(self._placement.prepare(frame), self._placement.place(canvas.frame))
-                outcome = "uncovered"
+            else:
+                if mask is not None:
+                    self._cover_because("the mask belongs to another frame")
+                if frame is not None and self._stages.uncovered_without_mask:
+                    copy(frame, self._placement.place(canvas.frame))
+                    outcome = "uncovered"
         except Exception as exc:  # noqa: BLE001 - a broken effect must not show what it was to hide
             outcome = "covered"
             self._cover_because(f"the effect failed: {exc}")

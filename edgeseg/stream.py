@@ -13,7 +13,7 @@ from edgeseg.encoding.command import EncoderSettings, copies_audio
 from edgeseg.encoding.encoder import Encoder
 from edgeseg.encoding.hub import Hub
 from edgeseg.encoding.matroska import RawFormat, can_carry
-from edgeseg.errors import StreamError
+from edgeseg.errors import EncoderError, StreamError
 from edgeseg.frames import CanvasPool
 from edgeseg.pipeline import Pipeline, Stages, TimedFrame
 from edgeseg.placement import Placement
@@ -66,6 +66,7 @@ class Stream:
         self._encoder: Encoder | None = None
         self._pool: CanvasPool | None = None
         self._last_ms = 0
+        self._playing = False
 
     def play(self, source: Source) -> None:
         """Open ``source`` and play it until it ends or the stop event is set.
@@ -77,8 +78,10 @@ class Stream:
             source_format = source.open()
             self._status.source_starts += 1
             if not self._stop.is_set():
+                self._playing = True
                 self._play(source, source_format)
         finally:
+            self._playing = False
             source.close()
 
     def finish(self, timeout_s: float = 2.0) -> None:
@@ -128,6 +131,8 @@ class Stream:
                     encoder.audio(item.payload, timestamp_ms)
         except Closed:
             pass  # the worker has failed: `problems` says how
+        except EncoderError as exc:
+            problems.append(exc)  # it refused the sound; the worker will meet the same
         finally:
             if self._stop.is_set():
                 frames.clear()
@@ -182,7 +187,8 @@ class Stream:
         if tag.kind is TagKind.VIDEO and not tag.config:
             status.count("encode", "out")
             now = time.monotonic()
-            if status.state is not State.RUNNING:
+            # The encoder's last pictures come out after the source has failed: they do not make it run.
+            if self._playing and status.state is not State.RUNNING:
                 status.state, status.reason = State.RUNNING, ""
             gap_ms = tag.timestamp_ms - self._last_ms
             if 0 < gap_ms < 1000:

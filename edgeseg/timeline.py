@@ -18,6 +18,7 @@ class Timeline:
     def __init__(self) -> None:
         self._last_ms = -1
         self._last_audio_ms = -1
+        self._run_ms = 0
         self._live = False
         self._last_time: Fraction | None = None
         self._last_arrival = 0.0
@@ -35,17 +36,25 @@ class Timeline:
             gap_ms = round((arrival - self._last_arrival) * 1000) if self._last_ms >= 0 else 0
             start_ms = self._last_ms + max(1, gap_ms) if self._last_ms >= 0 else 0
             self._offset_ms = start_ms - time * 1000
+            self._run_ms = start_ms
         ms = max(self._last_ms + 1, round(time * 1000 + self._offset_ms))
         self._last_ms, self._last_time, self._last_arrival = ms, time, arrival
         return ms
 
     def audio(self, pts: int, time_base: Fraction) -> int | None:
-        """The output time in ms of a sound packet; None for what lies before the first picture of the run."""
-        if self._offset_ms is None:
+        """The output time in ms of a sound packet; None for what cannot be placed and is to be left out.
+
+        That is sound before the first picture of a run, sound that would go back, and sound of a live source that has
+        jumped away from the pictures: it may have met a step of the camera's clock before they do.
+        """
+        time = pts * time_base
+        if self._offset_ms is None or self._last_time is None:
             return None
-        ms = round(pts * time_base * 1000 + self._offset_ms)
-        if ms <= self._last_audio_ms:
-            return None  # where two runs overlap, or before the stream's time 0
+        if self._live and abs(time - self._last_time) >= _JUMP_S:
+            return None
+        ms = round(time * 1000 + self._offset_ms)
+        if ms < self._run_ms or ms <= self._last_audio_ms:
+            return None
         self._last_audio_ms = ms
         return ms
 

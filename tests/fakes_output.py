@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator
@@ -140,13 +141,13 @@ def header_and_media(path: Path, *, audio: bool = True) -> tuple[StreamHeader, l
     return watcher.headers[0], watcher.tags
 
 
-def numbers_in(path: str | Path) -> list[int]:
-    """The number that each picture of a recording shows, in order."""
+def numbers_in(path: str | Path, limit: int | None = None) -> list[int]:
+    """The number that each picture of a recording shows, in order; only the first ``limit`` are looked at."""
     import av
 
     numbers = []
     with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
+        for frame in itertools.islice(container.decode(video=0), limit):
             luma = frame.to_ndarray()
             numbers.append(sum(1 << bit for bit in range(8) if luma[8, 16 * bit + 8] > 128))
     return numbers

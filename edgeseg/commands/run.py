@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     from edgeseg.log import setup
 
     config = load_config(args.config)
-    setup(config.log.level, config.log.format)
+    setup("debug" if args.debug else config.log.level, config.log.format)
 
     import logging
 

@@ -70,9 +70,11 @@ class ReplaceEffect(Section):
         given = [key for key in ("color", "picture", "video") if data.get(key) is not None]
         if len(given) > 1:
             raise ValueError(f"takes one background, not {' and '.join(given)} (remove {' or '.join(given)})")
+        if given:
+            return {key: value for key, value in data.items() if value is not None or key in ("type", "fit")}
         # A key that is written and empty is most likely an unquoted '#rrggbb': its own check says so.
         empty = [key for key in ("color", "picture", "video") if key in data]
-        return data if given or empty else {**data, "color": "green"}
+        return data if empty else {**data, "color": "green"}
 
     @field_validator("color", mode="before")
     @classmethod

@@ -66,7 +66,7 @@ def _validate(data: Any, base: Path, bad: set[problems.Path]) -> tuple[Config | 
     found: list[Problem] = []
     left = copy.deepcopy(data)
     for path in bad:
-        _take_out(left, path)
+        _take_out(left, path, even_above=False)
     config: Config | None = None
     while config is None:
         try:
@@ -95,8 +95,8 @@ def _above(path: problems.Path, bad: set[problems.Path]) -> bool:
     return any(other[: len(path)] == path for other in bad)
 
 
-def _take_out(data: Any, path: problems.Path) -> problems.Path:
-    """Remove what is at ``path``, or, when it is missing there, what it is missing in; the path of what went.
+def _take_out(data: Any, path: problems.Path, *, even_above: bool = True) -> problems.Path:
+    """Remove what is at ``path``, or, ``even_above``, what it is missing in; the path of what went.
 
     An item of a list takes the list with it: without it the others would have other places.
     """
@@ -111,8 +111,8 @@ def _take_out(data: Any, path: problems.Path) -> problems.Path:
             break
         way.append((holder, part))
         holder = holder[part]
-    if len(way) < len(path) - 1:
-        return ()  # something above it was taken out before
+    if len(way) < len(path) - even_above:
+        return ()  # there is nothing, or something above it was taken out before
     while way and isinstance(way[-1][0], list):
         way.pop()
     if way:

@@ -46,7 +46,7 @@ Fit = Literal["contain", "cover", "stretch"]
 Timestamps = Literal["source", "constant"]
 Codec = Literal["libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "h264_v4l2m2m"]
 Fallback = Literal[None, "libx264"]
-Container = Literal["mp4"]
+Container = Literal["mp4", "mkv", "ts"]
 
 _STREAM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -152,11 +152,10 @@ class MaskConfig(Section):
 
     may_be_empty: ClassVar[bool] = True
     threshold: Annotated[float | None, optional(number(0, 1))] = None
-    smooth_step: Annotated[tuple[float, float] | None, PlainValidator(_smooth_step)] = (0.25, 0.75)
-    feather: Annotated[float, number(0, 64)] = 0.0
+    smooth_step: Annotated[tuple[float, float] | None, PlainValidator(_smooth_step)] = (0.35, 0.85)
+    feather: Annotated[float, number(0, 64)] = 1.0
     temporal: Annotated[float, number(0, 0.99)] = 0.0
     invert: Flag = False
-    max_age_ms: Annotated[int, whole(1, 60_000)] = 1000
     on_mask_loss: Annotated[OnMaskLoss, one_of(OnMaskLoss)] = "cover"
 
     @model_validator(mode="before")

@@ -11,7 +11,7 @@ from edgeseg.redact import MASK, redact, redact_url
 
 
 def show(config: Config) -> str:
-    """YAML that says what is in force; without secrets in it, it loads again to the same configuration."""
+    """YAML that says what is in force; without secrets and ``$`` it loads again as the same."""
     data = _masked(config.model_dump(exclude_none=False), "")
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     return str(text)

@@ -59,7 +59,7 @@ class _Reader:
         self._tree.lines.setdefault(path, _line(node))
         if self._count > _MAX_VALUES or len(path) > _MAX_DEPTH:
             if not any("nested too deeply" in problem.message for problem in self._tree.problems):
-                self._complain(path, "is nested too deeply, or aliases make it too large", _line(node))
+                self._complain((), "is nested too deeply, or aliases make it too large", _line(node))
             return None
         if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
             self._complain(path, f"has a tag that is not understood: {node.tag}", _line(node))

@@ -71,7 +71,9 @@ def encode_command(settings: EncoderSettings, raw: RawFormat) -> list[str]:
         **({"r": str(rate)} if rate else {"enc_time_base": "1/1000"}),
         "vcodec": settings.codec,
         **_video_options(settings, raw, bitrate),
-        "force_key_frames": f"expr:gte(t,n_forced*{settings.keyframe_s:g})",
+        # Counted from the last one, not from the start, or a pause of the source would be made up for with keyframes.
+        # Half a millisecond is forgiven, because times are rounded to one.
+        "force_key_frames": f"expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+{settings.keyframe_s - 0.0005:g}))",
         # The upper bound for encoders that ignore forced keyframes; never the one that acts on the others.
         "g": max(2, round(2 * settings.keyframe_s * float(raw.fps))),
         "flags": "+global_header",
@@ -82,7 +84,11 @@ def encode_command(settings: EncoderSettings, raw: RawFormat) -> list[str]:
         **settings.options,
     }
     if raw.audio:
-        options["acodec"] = "copy" if copies_audio(raw.audio) else "aac"
+        options["acodec"] = "copy"
+        if not copies_audio(raw.audio):
+            # An AAC encoder begins with a packet of silence before the first sound. At time 0 it would move all
+            # pictures by its 21 ms, later FLV refuses what lies before its first packet.
+            options |= {"acodec": "aac", "bsf:a": "noise=drop=not(n)"}
     source = ffmpeg.input("pipe:0", format="matroska", probesize=32, analyzeduration=0)
     parts = [source["v:0"], source["a:0"]] if raw.audio else [source["v:0"]]
     stream = ffmpeg.output(*parts, "pipe:1", **options)

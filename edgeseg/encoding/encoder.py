@@ -24,6 +24,10 @@ _PIPE_BYTES = 1 << 20
 _QUEUE_S = 0.5
 # Audio packets share the queue with the pictures; a picture comes with two or three of them.
 _AUDIO_PER_FRAME = 4
+# How often a thread that waits for room looks whether the child still works.
+_CHECK_S = 0.25
+# How long a child that has said everything may take to exit.
+_LAST_BREATH_S = 0.2
 
 _Item = tuple[int, Canvas | bytes]
 
@@ -76,8 +80,8 @@ class Encoder:
         self._captured: dict[int, float] = {}
         self._failure: EncoderError | None = None
         self._finishing = False
-        self._killed = False
-        self._last_progress = time.monotonic()
+        self._delivering = False
+        self._last_progress = self._last_handed_over = time.monotonic()
         self._start_child()
 
     def _start_child(self) -> None:
@@ -117,13 +121,11 @@ class Encoder:
             EncoderError: the child died or hangs.
         """
         self._captured[timestamp_ms] = canvas.frame.captured_at
-        while not self._put((timestamp_ms, canvas)):
-            self._check_progress()
+        self._hand_over((timestamp_ms, canvas))
 
     def audio(self, payload: bytes, timestamp_ms: int) -> None:
         """Hand over one packet of sound. Raises as ``video`` does."""
-        while not self._put((timestamp_ms, payload)):
-            self._check_progress()
+        self._hand_over((timestamp_ms, payload))
 
     def finish(self, timeout_s: float = 3.0) -> bool:
         """Let everything that was handed over come out as tags, then end the child.
@@ -135,7 +137,8 @@ class Encoder:
         deadline = time.monotonic() + timeout_s
         self._writer.join(max(0.0, deadline - time.monotonic()))
         self._reader.join(max(0.0, deadline - time.monotonic()))
-        self._end_child()
+        self._end_child(max(_LAST_BREATH_S, deadline - time.monotonic()))
+        self._queue.clear()
         return self._child.returncode == 0
 
     def kill(self) -> None:
@@ -145,21 +148,26 @@ class Encoder:
         self._queue.clear()
         self._end_child()
 
-    def _put(self, item: _Item) -> bool:
-        if self._failure is not None:
-            raise self._failure
+    def _hand_over(self, item: _Item) -> None:
+        """Put ``item`` into the queue, however long that takes; on failure it is recycled and the failure raised."""
         try:
-            done = self._queue.put(item, timeout_s=0.5)
+            self._check_progress()
+            while not self._queue.put(item, timeout_s=_CHECK_S):
+                self._check_progress()
         except Closed:
             self._dropped(item)
             raise self._failure or EncoderError("the encoder has been closed") from None
-        self._check_progress()
-        return done
+        except EncoderError:
+            self._dropped(item)
+            raise
 
     def _check_progress(self) -> None:
-        if not len(self._queue):
-            return
-        if time.monotonic() - self._last_progress > self._stall_s:
+        now = time.monotonic()
+        if now - self._last_handed_over > self._stall_s / 2:
+            self._last_progress = now  # after a pause of the source, nothing is owed yet
+        self._last_handed_over = now
+        # While ``on_tag`` holds a tag (a consumer may wait for a slow disk), the child is not to blame.
+        if self._failure is None and not self._delivering and now - self._last_progress > self._stall_s:
             self._fail(f"the encoder gave nothing for {self._stall_s:g} s and was killed")
             self._end_child()
         if self._failure is not None:
@@ -181,10 +189,10 @@ class Encoder:
                     continue
                 timestamp_ms, what = item
                 if isinstance(what, Canvas):
-                    if len(self._captured) == 1:
-                        self._last_progress = time.monotonic()  # it was idle: its time starts now
-                    self._write([block_head(VIDEO_TRACK, timestamp_ms, what.buffer.size), what.buffer])
-                    self._recycle(what)
+                    try:
+                        self._write([block_head(VIDEO_TRACK, timestamp_ms, what.buffer.size), what.buffer])
+                    finally:
+                        self._recycle(what)
                 else:
                     self._write([block_head(AUDIO_TRACK, timestamp_ms, len(what)), what])
         except Closed:
@@ -211,11 +219,13 @@ class Encoder:
         try:
             with reading:
                 for tag in FlvReader(reading, near_ms=self._near_ms):
-                    self._last_progress = time.monotonic()
+                    self._delivering = True
                     captured = None
                     if tag.kind is TagKind.VIDEO and not tag.config:
                         captured = self._captured_until(tag.timestamp_ms)
                     self._on_tag(tag, None if captured is None else time.monotonic() - captured)
+                    self._last_progress = time.monotonic()
+                    self._delivering = False
         except EncoderError as exc:
             self._fail(exc.message)
         finally:
@@ -238,10 +248,10 @@ class Encoder:
             self._queue.close()
             self._queue.clear()
 
-    def _end_child(self) -> None:
+    def _end_child(self, patience_s: float = _LAST_BREATH_S) -> None:
         if self._child.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(0.2 if not self._writer.is_alive() else 0)
+                self._child.wait(patience_s if not self._writer.is_alive() else 0)
         if self._child.poll() is None:
             self._child.kill()
         self._child.wait()

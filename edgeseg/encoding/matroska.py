@@ -85,7 +85,9 @@ def _video_track(raw: RawFormat) -> bytes:
     )
     display = b""
     if raw.sample_aspect_ratio != 1:
-        display = _uint(0x54B0, round(raw.width * raw.sample_aspect_ratio)) + _uint(0x54BA, raw.height)
+        # Only the proportion counts, and multiplied out it is exact.
+        shape = raw.sample_aspect_ratio
+        display = _uint(0x54B0, raw.width * shape.numerator) + _uint(0x54BA, raw.height * shape.denominator)
     video = (
         _uint(0x9A, 2)
         + _uint(0xB0, raw.width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import select
 import socket
@@ -24,6 +25,12 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT_PORT = 1935
 _POLL_S = 0.25
+_WELCOME_S = 8.0
+_HINTS = {
+    errno.EADDRINUSE: "another program has the port; choose a free one",
+    errno.EADDRNOTAVAIL: "the box has no such address",
+    errno.EACCES: "ports below 1024 are for root; choose a higher one",
+}
 
 
 class Listen:
@@ -82,11 +89,8 @@ class Listen:
             self._listener = self._bind()
         except OSError as exc:
             host, port = self._address
-            problem = OutputError(
-                f"cannot listen at {host}:{port}: {exc.strerror or exc}",
-                hint="another program has the port; choose a free one",
-                permanent=True,
-            )
+            hint = _HINTS.get(exc.errno or 0, "check the host and the port")
+            problem = OutputError(f"cannot listen at {host}:{port}: {exc.strerror}", hint=hint, permanent=True)
             self.status.state, self.status.reason = State.FAILED, str(problem)
             _log.error("%s: %s", self._name, problem)
             return
@@ -161,11 +165,13 @@ class Listen:
     def _welcome(self, connection: socket.socket) -> None:
         """Handshake and commands, until the player waits for the stream it asked for."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(self._stall_s)
+        deadline = time.monotonic() + _WELCOME_S
 
         def read(size: int) -> bytes:
             wire = bytearray()
             while len(wire) < size:
+                # One limit for the whole conversation: a byte now and then must not keep a place for ever.
+                connection.settimeout(max(0.01, min(self._stall_s, deadline - time.monotonic())))
                 part = connection.recv(size - len(wire))
                 if not part:
                     raise _Gone("before it asked for the stream")
@@ -175,7 +181,6 @@ class Listen:
         rtmp.answer_handshake(read, connection.sendall)
         reader = rtmp.ChunkReader(read)
         session = rtmp.PlaySession()
-        deadline = time.monotonic() + 2 * self._stall_s
         while time.monotonic() < deadline:
             answer, plays = session.answer(reader.message())
             if plays:
@@ -202,6 +207,7 @@ class Listen:
                 self.status.viewers -= 1
 
     def _send_stream(self, connection: socket.socket, queue: TagQueue) -> None:
+        connection.settimeout(self._stall_s)
         timeline = ViewerTimeline()
         epoch = 0
         while True:

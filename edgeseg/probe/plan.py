@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from edgeseg.probe import reach
 from edgeseg.probe.reach import ProbeError
 from edgeseg.redact import redact, redact_url
 from edgeseg.types import Frame, SourceFormat
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,14 @@ def plan(config: Config) -> Iterator[Probe]:
 
 
 def attempt(probe: Probe) -> Result:
-    """Run one probe; only an error of our own making is let through."""
+    """Run one probe. Nothing that it raises ends the others."""
     try:
         return Result(probe.what, True, redact(probe.run()))
     except EdgesegError as exc:
         return Result(probe.what, False, redact(str(exc)))
+    except Exception as exc:  # noqa: BLE001 - told as what it is, beside the results that the user asked for
+        _log.debug("%s", probe.what, exc_info=exc)
+        return Result(probe.what, False, redact(f"unexpected {type(exc).__name__}: {exc} (this is our bug)"))
 
 
 def _ffmpeg(setting: str) -> str:

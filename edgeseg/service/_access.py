@@ -34,6 +34,11 @@ class Access:
         self._hosts = _LOCAL_NAMES | {host.strip("[]").lower()}
         self._proof = hmac.new((token or "").encode(), b"edgeseg page", hashlib.sha256).hexdigest()
 
+    @property
+    def needs_token(self) -> bool:
+        """Whether requests have to show a token."""
+        return self._token is not None
+
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse with 401 or 403 and one sentence, or go on."""

@@ -66,10 +66,10 @@ async def _flv_chunks(viewer: Viewer) -> AsyncIterator[tuple[bytes, int]]:
 
 
 async def live_mp4(request: web.Request, viewers: Viewers, name: str) -> web.StreamResponse:
-    """A WebSocket that says ``{"mime": …}`` first and then sends one fragment per picture as a binary message.
+    """A WebSocket that says ``{"mime": …, "sound": …}`` first and then sends fragments as binary messages.
 
-    Closes with 1012 ("service restart": connect again) when the encoding changed, with 1013 when all seats are taken,
-    with 1003 when browsers cannot play the codec. ``?sound=0`` leaves the sound out.
+    ``sound`` tells whether there is any, taken or not; ``?sound=0`` leaves it out. Closes with 1012 ("service restart": connect again) when the encoding changed, with 1013 when all seats are taken,
+    with 1003 when browsers cannot play the codec.
     """
     socket_ = web.WebSocketResponse(heartbeat=20, compress=False, max_msg_size=1024, timeout=1.0)
     await socket_.prepare(request)
@@ -104,7 +104,7 @@ async def _send_mp4(
                 if muxer is not None:
                     return await _close(socket_, WSCloseCode.SERVICE_RESTART, "the encoding has changed")
                 muxer = Fmp4Muxer(item, sound=sound)
-                await socket_.send_str(json.dumps({"mime": muxer.mime}))
+                await socket_.send_str(json.dumps({"mime": muxer.mime, "sound": muxer.has_sound}))
                 ready.append(muxer.init)
             elif muxer is not None:
                 ready.append(muxer.mux(item))

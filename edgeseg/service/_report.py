@@ -11,12 +11,13 @@ from edgeseg.redact import redact
 from edgeseg.status import DaemonStatus, Histogram, OutputStatus, StreamStatus, StreamView
 
 
-def report(streams: Mapping[str, StreamView], daemon: DaemonStatus) -> dict[str, Any]:
+def report(streams: Mapping[str, StreamView], daemon: DaemonStatus, *, needs_token: bool) -> dict[str, Any]:
     """Everything that is known, without secrets. Counters grow from the daemon's start; take differences."""
     now = time.monotonic()
     return {
         "version": daemon.version,
         "uptime_s": round(now - daemon.started_at, 1),
+        "needs_token": needs_token,
         "streams": [_stream(view.status, now) for view in list(streams.values())],
     }
 

@@ -87,7 +87,7 @@ class Routes:
         return web.Response(body=exposition(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _api(self, _request: web.Request) -> web.Response:
-        return web.json_response(report(self._streams, self._daemon))
+        return web.json_response(report(self._streams, self._daemon, needs_token=self._access.needs_token))
 
     async def _live_flv(self, request: web.Request) -> web.StreamResponse:
         return await live_flv(request, self.viewers, self._stream(request))

@@ -28,6 +28,8 @@ class Fmp4Muxer:
     A picture is given out when the next one is there, because players want its exact duration: with a guessed one,
     Chromium drops pictures up to the next keyframe as soon as the rate changes.
 
+    ``has_sound`` tells whether the stream has sound that could be taken.
+
     Args:
         header: what the stream begins with.
         sound: take the sound too, if it is AAC. A player waits for sound that does not come, so a muted one
@@ -39,7 +41,9 @@ class Fmp4Muxer:
 
     def __init__(self, header: StreamHeader, *, sound: bool = True) -> None:
         self._video = _video(header)
-        self._audio = _audio(header) if sound else None
+        audio = _audio(header)
+        self._audio = audio if sound else None
+        self.has_sound = audio is not None
         self._number = 0
         self._held: Tag | None = None
         self._audio_clock: int | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,23 +39,47 @@ def test_rules_are_right() -> None:
 
 
 def test_rules_fire_on_what_they_are_about(tmp_path: Path) -> None:
-    """`promtool test rules`: a camera that went away, an output that backs off, covered frames; and peace."""
+    """`promtool test rules`: a camera that is away, an output that backs off, covered frames; and peace elsewhere."""
+
+    def series(name: str, values: str, **labels: str) -> dict[str, str]:
+        within = ",".join(f'{label}="{text}"' for label, text in {**labels, "instance": "box"}.items())
+        return {"series": f"{name}{{{within}}}", "values": values}
+
+    def alert(name: str, severity: str, summary: str, description: str = "", **labels: str) -> dict[str, Any]:
+        told = {"summary": summary} | ({"description": description} if description else {})
+        expected = {"exp_labels": {"severity": severity, "instance": "box", **labels}, "exp_annotations": told}
+        return {"eval_time": "4m", "alertname": name, "exp_alerts": [expected]}
+
+    live = {"stream": "door", "output": "live", "kind": "publish", "state": "running"}
+    viewers = {"stream": "door", "output": "http", "kind": "viewers", "state": "running"}
+    case = {
+        "interval": "15s",
+        "input_series": [
+            series("edgeseg_last_output_age_seconds", "31x20", stream="door"),
+            series("edgeseg_last_output_age_seconds", "0.03x20", stream="yard"),
+            series("edgeseg_output_state", "0x20", **live),
+            series("edgeseg_output_state", "0x20", **viewers),
+            series("edgeseg_frames_total", "0+30x20", stream="door", stage="composite", outcome="covered"),
+            series("edgeseg_frames_total", "0x20", stream="yard", stage="composite", outcome="covered"),
+        ],
+        "alert_rule_test": [
+            alert(
+                "EdgesegStreamDown",
+                "critical",
+                "stream door on box has put out no picture for 31s",
+                "journalctl -u edgeseg tells why; /api/streams gives the reason too.",
+                stream="door",
+            ),
+            alert("EdgesegOutputDown", "warning", "output live of stream door on box is not running", **live),
+            alert(
+                "EdgesegMaskLost",
+                "warning",
+                "stream door on box covers pictures because it has no mask for them",
+                stream="door",
+            ),
+        ],
+    }
     cases = tmp_path / "cases.yml"
-    cases.write_text(f"""
-rule_files: [{RULES}]
-evaluation_interval: 15s
-tests:
-  - interval: 15s
-    input_series:
-      - {{series: 'edgeseg_last_output_age_seconds{{stream="door",instance="box"}}', values: '31x20'}}
-      - {{series: 'edgeseg_last_output_age_seconds{{stream="yard",instance="box"}}', values: '0.03x20'}}
-      - {{series: 'edgeseg_output_state{{stream="door",output="live",kind="publish",state="running",instance="box"}}', values: '0x20'}}
-      - {{series: 'edgeseg_output_state{{stream="door",output="http",kind="viewers",state="running",instance="box"}}', values: '0x20'}}
-      - {{series: 'edgeseg_frames_total{{stream="door",stage="mask",outcome="covered",instance="box"}}', values: '0+30x20'}}
-      - {{series: 'edgeseg_frames_total{{stream="yard",stage="mask",outcome="covered",instance="box"}}', values: '0x20'}}
-    alert_rule_test:
-      - {{eval_time: 4m, alertname: EdgesegStreamDown, exp_alerts: [{{exp_labels: {{severity: critical, stream: door, instance: box}}, exp_annotations: {{summary: "stream door on box has put out no picture for 31s", description: "journalctl -u edgeseg tells why; /api/streams gives the reason too."}}}}]}}
-      - {{eval_time: 4m, alertname: EdgesegOutputDown, exp_alerts: [{{exp_labels: {{severity: warning, stream: door, output: live, kind: publish, state: running, instance: box}}, exp_annotations: {{summary: "output live of stream door on box is not running"}}}}]}}
-      - {{eval_time: 4m, alertname: EdgesegMaskLost, exp_alerts: [{{exp_labels: {{severity: warning, stream: door, instance: box}}, exp_annotations: {{summary: "stream door on box covers pictures because it has no mask for them"}}}}]}}
-""")
+    # JSON is YAML too.
+    cases.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [case]}))
     promtool("test", "rules", str(cases))

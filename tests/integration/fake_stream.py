@@ -8,7 +8,7 @@ import threading
 import time
 from fractions import Fraction
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self, cast
 
 import numpy as np
 
@@ -45,10 +45,33 @@ class FakeStream:
     def __enter__(self) -> Self:
         picture = ["-re", "-f", "lavfi", "-i", f"testsrc2=s={self._size}:r={self._fps}"]
         sound = ["-re", "-f", "lavfi", "-i", "sine=f=440:r=48000", "-c:a", "aac"] if self._sound else []
-        video = "-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 60 -b:v 1M".split()
-        flags = "-flags +global_header -flvflags no_duration_filesize -flush_packets 1 -f flv pipe:1".split()
+        video = [
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-tune",
+            "zerolatency",
+            "-pix_fmt",
+            "yuv420p",
+            "-g",
+            "60",
+            "-b:v",
+            "1M",
+        ]
+        flags = [
+            "-flags",
+            "+global_header",
+            "-flvflags",
+            "no_duration_filesize",
+            "-flush_packets",
+            "1",
+            "-f",
+            "flv",
+            "pipe:1",
+        ]
         self._ffmpeg = subprocess.Popen(
-            [find_ffmpeg(), "-loglevel", "error", *picture, *sound, *video, *flags],
+            [find_ffmpeg(), "-loglevel", "error", *picture, *sound, *video, *flags, "pipe:1"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -71,7 +94,7 @@ class FakeStream:
     def _read(self) -> None:
         assert self._ffmpeg.stdout
         with self._ffmpeg.stdout as stdout:
-            for tag in FlvReader(stdout):
+            for tag in FlvReader(cast(BinaryIO, stdout)):
                 self.hub.tag(tag)
                 self.status.last_output_at = time.monotonic()
                 self.status.state = State.RUNNING

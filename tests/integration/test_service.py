@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
+from typing import Any
 
 import aiohttp
 import av
@@ -177,19 +178,20 @@ def test_head_of_a_live_stream_ends(door: FakeStream) -> None:
 
 
 def test_the_pages_websocket_gives_mp4(door: FakeStream) -> None:
-    async def scene(service: HttpService) -> tuple[str, bytes]:
+    async def scene(service: HttpService) -> tuple[dict[str, Any], bytes]:
         address = f"{service.url}streams/door/live.mp4ws"
         async with aiohttp.ClientSession() as client, client.ws_connect(address) as ws:
-            mime = json.loads(await ws.receive_str(timeout=5))["mime"]
+            told = json.loads(await ws.receive_str(timeout=5))
             parts = [await ws.receive_bytes(timeout=5) for _ in range(20)]
-            return mime, b"".join(parts)
+            return told, b"".join(parts)
 
     with serving(door) as service:
-        mime, mp4 = asyncio.run(scene(service))
-    assert mime.startswith('video/mp4; codecs="avc1.')
-    assert "mp4a.40.2" in mime
+        told, mp4 = asyncio.run(scene(service))
+    assert told["mime"].startswith('video/mp4; codecs="avc1.')
+    assert "mp4a.40.2" in told["mime"]
+    assert told["sound"] is True
     with av.open(io.BytesIO(mp4)) as container:
-        assert sum(1 for _ in container.decode(video=0)) >= 10
+        assert len(list(container.decode(video=0))) >= 10
 
 
 def test_seats_are_limited_and_given_back() -> None:

@@ -37,7 +37,7 @@ def shipped() -> Config:
 
 
 def test_the_schema_was_found() -> None:
-    assert len(MODELS) == 17
+    assert len(MODELS) == 18
     assert {"smooth_step", "segment_s", "token", "picture", "opacity"} <= set(KEYS)
 
 
@@ -88,7 +88,7 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     sections = {model.__name__.removesuffix("Config").lower(): model for model in MODELS if model.__name__ != "Config"}
     checked = 0
-    for heading, body in re.findall(r"^#{3,4} (\w+)$(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL):
+    for heading, body in re.findall(r"^#{3,4} `(\w+)`$(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL):
         model = sections.get(heading.removesuffix("s") if heading in ("streams", "outputs") else heading)
         for key, default in re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]*) \|", body, re.MULTILINE):
             if model is None or key not in model.model_fields or not default.strip():

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from edgeseg.config import load_config_text, show, warnings
 from edgeseg.errors import ConfigError
 
-WORDS = st.sampled_from(
-    "http log ffmpeg streams door source url type loop model mask effect replace blur color picture publish record listen "
-    "encoder video size fps rtmp://h:1/a/b srt://h test: /dev/video0 ${X} ${ $$ file:x #00ff00 1280x720 3M 30000/1001 "
-    "enabled allow_uncovered passthrough threshold smooth_step options name token host port outputs << *a &a".split()
-)
+_WORDS = """
+http log ffmpeg streams door source url type loop model mask effect replace blur color picture publish record listen
+encoder video size fps rtmp://h:1/a/b srt://h test: /dev/video0 ${X} ${ $$ file:x #00ff00 1280x720 3M 30000/1001
+enabled allow_uncovered passthrough threshold smooth_step options name token host port outputs << *a &a
+"""
+WORDS = st.sampled_from(_WORDS.split())
 SCALARS = (
     st.none()
     | st.booleans()
@@ -37,21 +38,10 @@ TREES = st.recursive(
 )
 STREAM = st.fixed_dictionaries(
     {"source": st.just("x") | TREES},
-    optional={
-        key: TREES
-        for key in (
-            "model",
-            "mask",
-            "effect",
-            "allow_uncovered",
-            "video",
-            "encoder",
-            "publish",
-            "record",
-            "outputs",
-            "enabled",
-        )
-    },
+    optional=dict.fromkeys(
+        ("model", "mask", "effect", "allow_uncovered", "video", "encoder", "publish", "record", "outputs", "enabled"),
+        TREES,
+    ),
 )
 
 
@@ -68,13 +58,13 @@ def test_any_text(text: str) -> None:
     load(text)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(TREES)
 def test_any_tree(data: Any) -> None:
     load(yaml.dump(data, allow_unicode=True))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(STREAM, st.dictionaries(st.sampled_from(["http", "log", "ffmpeg"]), TREES))
 def test_any_stream(stream: Any, rest: Any) -> None:
     load(yaml.dump({"streams": {"door": stream}, **rest}))

@@ -167,7 +167,7 @@ def test_show_masks_what_is_secret() -> None:
         streams:
           a:
             source: {url: 'rtsp://joe:hunter2@cam/1', options: {headers: 'Authorization: Basic QWxhZGRpbg=='}}
-            publish: [rtmp://h/app/thekey, 'srt://h:9?passphrase=hunter3hunter3', 'rtmp://h/app/${KEY}']
+            publish: [rtmp://h/app/thekey, 'srt://h:9?passphrase=hunter3hunter3', 'rtmp://h/other/${KEY}']
             encoder: {options: {x: '${KEY}'}}
         """,
         KEY="envsecret",

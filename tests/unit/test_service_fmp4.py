@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import pytest
@@ -48,7 +49,7 @@ def test_pictures_and_times_survive(encoded: tuple[StreamHeader, list[Tag]]) -> 
         times = [float(frame.time) for frame in container.decode(video)]
     # All but the last in the order of decoding, which waits for its successor and is shown before another one.
     assert len(times) == 24
-    steps = [round((later - earlier) * 1000) for earlier, later in zip(times, times[1:], strict=False)]
+    steps = [round((later - earlier) * 1000) for earlier, later in pairwise(times)]
     assert steps[:-1] == [40] * 22
 
 
@@ -56,9 +57,9 @@ def test_sound_is_continuous_to_the_sample(encoded: tuple[StreamHeader, list[Tag
     _, mp4 = mux(*encoded)
     with av.open(io.BytesIO(mp4)) as container:
         packets = [packet for packet in container.demux(container.streams.audio[0]) if packet.size]
-        starts = [packet.pts * packet.time_base for packet in packets]
+        starts = [(packet.pts or 0) * Fraction(packet.time_base) for packet in packets]
     assert len(starts) > 40
-    assert {later - earlier for earlier, later in zip(starts, starts[1:], strict=False)} == {Fraction(1024, 44100)}
+    assert {later - earlier for earlier, later in pairwise(starts)} == {Fraction(1024, 44100)}
 
 
 def test_without_sound_there_is_only_the_picture(encoded: tuple[StreamHeader, list[Tag]]) -> None:

@@ -12,6 +12,7 @@ const STATES = {
 
 const cards = new Map();
 const summary = document.getElementById("summary");
+let needsToken = false;
 const list = document.getElementById("streams");
 
 // The token did its work (the answer set a cookie): out of the address bar and the history with it.
@@ -29,7 +30,7 @@ class Card {
     this.find("video").setAttribute("aria-label", `Live picture of ${name}`);
     this.find(".snapshot").href = `${base}/snapshot.jpg`;
     this.find(".flv").href = flv;
-    this.find(".copy").addEventListener("click", (event) => copy(event.target, `ffplay -fflags nobuffer -flags low_delay ${flv}`));
+    this.find(".copy").addEventListener("click", (event) => copy(event.target, `ffplay -fflags nobuffer -flags low_delay '${flv}${needsToken ? "?token=YOUR_TOKEN" : ""}'`));
     this.find(".full").addEventListener("click", () => fullScreen(this.find(".picture")));
     this.player = new Player(this.find(".picture"), base);
     this.find(".sound").addEventListener("click", () => this.player.toggleSound());
@@ -44,6 +45,7 @@ class Card {
     badge.textContent = STATES[stream.state] ?? stream.state;
     badge.dataset.state = stream.state;
     badge.title = stream.reason;
+    this.player.over = stream.state === "stopped" || stream.state === "failed";
     this.player.reason = stream.reason || (stream.state === "running" ? "" : STATES[stream.state]);
     this.fact("fps", stream.fps > 0 ? `${stream.fps.toFixed(1)} fps` : "–");
     this.fact("latency", milliseconds(stream.latency, this.before?.latency));
@@ -110,6 +112,7 @@ function fullScreen(picture) {
 }
 
 function render(report) {
+  needsToken = report.needs_token;
   const seen = new Set();
   for (const stream of report.streams) {
     seen.add(stream.name);

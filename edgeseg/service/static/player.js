@@ -16,6 +16,7 @@ export class Player {
     this.cover = box.querySelector(".cover");
     this.soundButton = box.querySelector(".sound");
     this.reason = "";
+    this.over = false; // the stream will not come back by itself
     this.sound = false;
     this.failures = 0;
     this.lastByte = 0;
@@ -29,6 +30,11 @@ export class Player {
 
   connect() {
     clearTimeout(this.again);
+    if (this.over) {
+      this.say();
+      this.again = setTimeout(() => this.connect(), 1000);
+      return;
+    }
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}${this.base}/live.mp4ws?sound=${this.sound ? 1 : 0}`);
     socket.binaryType = "arraybuffer";
@@ -39,7 +45,7 @@ export class Player {
     socket.onmessage = ({ data }) => {
       if (socket !== this.socket) return;
       this.lastByte = performance.now();
-      if (typeof data === "string") this.begin(JSON.parse(data).mime);
+      if (typeof data === "string") this.begin(JSON.parse(data));
       else {
         this.pending.push(data);
         this.feed();
@@ -56,7 +62,8 @@ export class Player {
     };
   }
 
-  begin(mime) {
+  begin({ mime, sound }) {
+    this.soundButton.hidden = !sound;
     if (!Media.isTypeSupported(mime)) {
       this.closedBecause = "this browser cannot play it";
       this.socket.close();
@@ -115,7 +122,6 @@ export class Player {
   live() {
     this.closedBecause = "";
     this.box.classList.add("live");
-    this.soundButton.hidden = false;
   }
 
   say() {

@@ -1,0 +1,185 @@
+"""A file goes through the daemon to a real RTMP server, and what arrives there is looked at picture by picture."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgeseg.backends.openvino import OpenVinoBackend
+from edgeseg.colour import yuv_of
+from edgeseg.ffmpeg import find_ffmpeg
+from edgeseg.recipes import find_model, load_recipe
+from edgeseg.sampling import Sampler
+from edgeseg.sources.av_input import AvSource
+from edgeseg.types import U8, Frame
+from tests.e2e.daemon import Daemon
+from tests.equipment.nginx_rtmp import NginxRtmp
+from tests.equipment.read_clip import Picture, read_facts, read_pictures
+from tests.equipment.receiver import Receiver
+from tests.equipment.stamped_clip import even_times, write_stamped_clip
+from tests.fakes_backend import read_stamp
+from tests.shared import shared
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.e2e
+
+DEMO_CLIP = Path(__file__).parents[2] / "demo" / "clip.mp4"
+MAGENTA = (255, 0, 255)
+_SECONDS = 30
+# Half the width of the band along the mask's edge that is not judged, in pixels of the mask.
+_EDGE = 3
+
+
+def walkers(folder: Path) -> Path:
+    """The first 30 s of people who walk in."""
+    whole = shared("video", "one-by-one-person-detection.mp4")
+    clip = folder / "walkers.mp4"
+    command = [find_ffmpeg(), "-v", "error", "-i", str(whole), "-t", str(_SECONDS), "-c", "copy", str(clip)]
+    subprocess.run(command, check=True, timeout=60)
+    return clip
+
+
+@dataclass
+class Judgement:
+    """How far pictures are from what they should be; each list has an entry for each picture that was judged."""
+
+    kept_error: list[float]
+    background_error: list[float]
+    kept_share: list[float]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("material", [walkers, lambda _: DEMO_CLIP], ids=["walkers", "demo clip"])
+def test_what_a_player_gets_from_the_server(material: object, tmp_path: Path) -> None:
+    assert callable(material)
+    clip: Path = material(tmp_path)
+    source = _frames(clip)
+    stream = {
+        "source": str(clip),
+        "effect": {"type": "replace", "color": "magenta"},
+        "record": {"directory": str(tmp_path / "recordings"), "segment_s": 600},
+    }
+    with NginxRtmp() as server, Receiver(server.url("segme"), tmp_path / "received.mkv") as receiver:
+        wait_until(lambda: server.clients("segme") == 1, 10, "the receiver's connection")
+        with Daemon(tmp_path, {"walk": {**stream, "publish": server.url("segme")}}) as daemon:
+            assert daemon.wait_end(120) == 0
+        received = receiver.wait(20)
+
+    assert "error" not in daemon.log(), daemon.log()
+    facts = read_facts(received)
+    assert facts.codec == "h264"
+    assert (facts.width, facts.height) == (source[0].width, source[0].height)
+    _has_rate_of(source, read_pictures(received))
+
+    # Every picture once, in order, at its time: to the millisecond that FLV counts in.
+    pictures = read_pictures(received)
+    assert len(pictures) == len(source)
+    start_s = source[0].time_s
+    errors = [abs((p.pts_s - pictures[0].pts_s) - (f.time_s - start_s)) for p, f in zip(pictures, source, strict=True)]
+    assert max(errors) <= 0.0015
+    _judge(source, pictures)
+
+    (recording,) = (tmp_path / "recordings").iterdir()
+    recorded = read_pictures(recording)
+    assert [_rounded(p) for p in recorded] == [_rounded(p) for p in pictures]
+    # One encode for all outputs: the same bits, hence the same pixels.
+    assert all(np.array_equal(a.y, b.y) for a, b in zip(recorded[::25], pictures[::25], strict=True))
+
+
+def test_every_picture_comes_once_and_in_order(tmp_path: Path) -> None:
+    times = even_times(8, Fraction(30000, 1001))
+    clip = tmp_path / "stamped.mp4"
+    write_stamped_clip(clip, times=times, width=640, height=360, rate=Fraction(30000, 1001))
+    stream = {
+        "source": str(clip),
+        "effect": "passthrough",
+        "allow_uncovered": True,
+        "record": str(tmp_path / "recordings"),
+    }
+    with NginxRtmp() as server, Receiver(server.url("s"), tmp_path / "received.mkv") as receiver:
+        wait_until(lambda: server.clients("s") == 1, 10, "the receiver's connection")
+        with Daemon(tmp_path, {"stamped": {**stream, "publish": server.url("s")}}) as daemon:
+            assert daemon.wait_end(60) == 0
+        received = receiver.wait(20)
+    (recording,) = (tmp_path / "recordings").iterdir()
+    for file in (received, recording):
+        pictures = read_pictures(file)
+        assert [read_stamp(picture.y) for picture in pictures] == list(range(len(times)))
+        zero_s = pictures[0].pts_s
+        assert max(abs(p.pts_s - zero_s - float(t)) for p, t in zip(pictures, times, strict=True)) <= 0.0015
+
+
+def _frames(clip: Path) -> list[Frame]:
+    source = AvSource(str(clip), audio=False)
+    source.open()
+    try:
+        frames = []
+        while (item := source.read()) is not None:
+            assert isinstance(item, Frame)
+            frames.append(item)
+        return frames
+    finally:
+        source.close()
+
+
+def _has_rate_of(source: list[Frame], pictures: list[Picture]) -> None:
+    wanted = (len(source) - 1) / (source[-1].time_s - source[0].time_s)
+    got = (len(pictures) - 1) / (pictures[-1].pts_s - pictures[0].pts_s)
+    assert got == pytest.approx(wanted, rel=1e-3)
+
+
+def _judge(source: list[Frame], pictures: list[Picture]) -> None:
+    """Compare every tenth picture with the source and with magenta, by a mask that is computed here, in f32."""
+    recipe = load_recipe(find_model("selfie"))
+    backend = OpenVinoBackend(precision="f32")
+    backend.load(recipe, "CPU")
+    sampler = Sampler(recipe)
+    magenta = np.array(yuv_of(MAGENTA, source[0].colour), float)
+    shares = []
+    try:
+        for frame, picture in list(zip(source, pictures, strict=True))[::10]:
+            kept, other = _certain(backend.infer(sampler.sample(frame)), frame.width, frame.height)
+            shown = [_full(plane, frame) for plane in (picture.y, picture.u, picture.v)]
+            real = [_full(plane, frame) for plane in frame.planes]
+            # Flat colour: the codec has nothing to lose but at the edge.
+            for plane, wanted in zip(shown, magenta, strict=True):
+                off = np.abs(plane[other].astype(float) - wanted)
+                assert off.mean() < 2, f"background at {frame.time_s:.2f} s: {off.mean():.1f} off"
+                assert np.mean(off < 12) > 0.995
+            shares.append(kept.mean())
+            if kept.sum() < 500:
+                continue
+            for plane, wanted_plane in zip(shown, real, strict=True):
+                off = np.abs(plane[kept].astype(float) - wanted_plane[kept])
+                assert off.mean() < 6, f"person at {frame.time_s:.2f} s: {off.mean():.1f} off"
+                assert np.mean(off < 25) > 0.97
+    finally:
+        backend.close()
+    # Somebody was there to be looked at, and there was a background.
+    assert 0.02 < max(shares) < 0.9
+
+
+def _certain(probability: U8, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the model is sure of the person, and of the background, away from any edge: bool [height, width]."""
+    kernel = np.ones((2 * _EDGE + 1, 2 * _EDGE + 1), np.uint8)
+    regions = []
+    for sure in (probability > 240, probability < 15):
+        inner = cv2.erode(sure.astype(np.uint8), kernel, borderValue=1)
+        regions.append(cv2.resize(inner, (width, height), interpolation=cv2.INTER_NEAREST).astype(bool))
+    return regions[0], regions[1]
+
+
+def _full(plane: U8, frame: Frame) -> U8:
+    if plane.shape == frame.y.shape:
+        return plane
+    return cv2.resize(plane, (frame.width, frame.height), interpolation=cv2.INTER_NEAREST)
+
+
+def _rounded(picture: Picture) -> int:
+    return round(picture.pts_s * 1000)
