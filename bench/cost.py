@@ -40,6 +40,7 @@ def run(command: Sequence[str], *, timeout_s: float = 600.0) -> float:
             _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
             os.killpg(child.pid, signal.SIGTERM)
+            child.wait()
             raise
         finally:
             watch.cancel()

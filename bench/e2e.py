@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Plan:
 
 
 DEFAULT = Plan(frames=60, rounds=3, light=(2, 10), heavy=(1, 3))
-QUICK = Plan(frames=30, rounds=1, light=(1, 5), heavy=(1, 2))
+QUICK = Plan(frames=20, rounds=1, light=(1, 8), heavy=(1, 2))
 
 
 class Cell:
@@ -72,7 +73,7 @@ class Cell:
             self._light, lambda clip, target: floor.command(self._ffmpeg, clip, self._composited, target)
         )
 
-    def _slope(self, clips: list[Clip], command: Any) -> float:
+    def _slope(self, clips: list[Clip], command: Callable[[Clip, Path], list[str]]) -> float:
         target = self._folder / "out.flv"
         spent = []
         for clip in clips:
@@ -81,7 +82,7 @@ class Cell:
         return cost.slope_ms(*spent)
 
 
-def measure(ffmpeg: str, source: Path, plan: Plan, say: Any) -> dict[str, Any]:
+def measure(ffmpeg: str, source: Path, plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
     """Everything; the shape is that of ``--json``."""
     facts = machine.describe(ffmpeg)
     if float(facts["load_before"]) > machine.BUSY_LOAD:

@@ -158,7 +158,7 @@ def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamS
     for number, publish in enumerate(stream.publish):
         output_name = publish.name or f"publish{number or ''}"
         if publish.listen:
-            outputs.append(_listen(name, output_name, publish, ffmpeg, status))
+            outputs.append(_listen(name, output_name, publish, status))
             continue
         out = OutputStatus(output_name, "publish", redact_url(publish.url))
         publisher = plugins.load("outputs", "publish")(publish.url, ffmpeg=ffmpeg, name=f"{name}:{output_name}")
@@ -183,11 +183,10 @@ def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamS
     return outputs
 
 
-def _listen(name: str, output_name: str, publish: PublishConfig, ffmpeg: str, status: StreamStatus) -> Fed:
-    # A viewer types this URL: its last part is a name, not a key.
-    out = OutputStatus(output_name, "listen", publish.url)
+def _listen(name: str, output_name: str, publish: PublishConfig, status: StreamStatus) -> Fed:
+    out = OutputStatus(output_name, "listen", redact_url(publish.url))
     status.outputs.append(out)
-    return plugins.load("outputs", "listen")(publish.url, ffmpeg=ffmpeg, name=f"{name}:{output_name}", status=out)  # type: ignore[no-any-return]
+    return plugins.load("outputs", "listen")(publish.url, name=f"{name}:{output_name}", status=out)  # type: ignore[no-any-return]
 
 
 def _sharing(stream: StreamConfig, config: Config) -> int:

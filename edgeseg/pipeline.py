@@ -120,7 +120,7 @@ class Pipeline:
         try:
             return self._placement.prepare(frame)
         except Exception as exc:  # noqa: BLE001 - a frame that does not fit must not end the stream
-            self._cover_because(f"the frame cannot be placed: {exc}")
+            self._cover_because(f"the frame cannot be placed: {_why(exc)}")
             return None
 
     def _segment(self, frame: Frame) -> Mask | None:
@@ -138,7 +138,7 @@ class Pipeline:
             status.stage("mask").observe(time.perf_counter() - inferred)
         except Exception as exc:  # noqa: BLE001 - whatever a backend raises: no mask, no clear picture
             status.count("infer", "failed")
-            self._cover_because(f"inference failed: {exc}")
+            self._cover_because(f"inference failed: {_why(exc)}")
             return None
         status.count("infer", "ok")
         return mask
@@ -158,7 +158,7 @@ class Pipeline:
                     outcome = "uncovered"
         except Exception as exc:  # noqa: BLE001 - a broken effect must not show what it was to hide
             outcome = "covered"
-            self._cover_because(f"the effect failed: {exc}")
+            self._cover_because(f"the effect failed: {_why(exc)}")
         if outcome == "covered":
             fill(canvas.frame, _COVER)
         self._status.count("composite", outcome)
@@ -173,3 +173,8 @@ class Pipeline:
         if self._covering is not None:
             _log.info("%s: masks are back", self._status.name)
             self._covering = None
+
+
+def _why(exc: Exception) -> str:
+    """In one line: OpenCV speaks in several, and some exceptions say nothing."""
+    return " ".join(str(exc).split()) or type(exc).__name__

@@ -71,6 +71,9 @@ class Placement:
 
 def _centred(width: int, height: int, shape: Fraction) -> tuple[int, int, int, int]:
     """The largest box of this aspect ratio in the middle of a picture, on even pixels: x, y, width, height."""
-    box_width = min(width, round(height * shape) & ~1)
-    box_height = min(height, round(box_width / shape) & ~1)
-    return (width - box_width) // 2 & ~1, (height - box_height) // 2 & ~1, max(2, box_width), max(2, box_height)
+    box_width, box_height = width, height
+    if Fraction(width, height) > shape:
+        box_width = min(width, max(2, 2 * round(height * shape / 2)))
+    else:
+        box_height = min(height, max(2, 2 * round(width / shape / 2)))
+    return (width - box_width) // 2 & ~1, (height - box_height) // 2 & ~1, box_width, box_height

@@ -23,7 +23,8 @@ class Sampler:
         self._yuv: U8 = np.empty((recipe.height, recipe.width, 3), np.uint8)
         self.tensor: U8 = np.empty((1, recipe.height, recipe.width, 3), np.uint8)
         self._planes: list[U8] = [np.empty((recipe.height, recipe.width), np.uint8) for _ in range(3)]
-        self._chroma: U8 = np.empty((recipe.height // 2, recipe.width // 2), np.uint8)
+        # Rounded up, and "exact" below: plain "nearest" moves the colours of a model with odd sides by up to a pixel.
+        self._chroma: U8 = np.empty(((recipe.height + 1) // 2, (recipe.width + 1) // 2), np.uint8)
         self._halves: dict[tuple[int, int], U8] = {}
 
     def sample(self, frame: Frame, into: U8 | None = None) -> U8:
@@ -32,7 +33,7 @@ class Sampler:
         self._resize(frame.y, self._planes[0])
         for plane, small in ((frame.u, self._planes[1]), (frame.v, self._planes[2])):
             self._resize(plane, self._chroma)
-            cv2.resize(self._chroma, self._size, dst=small, interpolation=cv2.INTER_NEAREST)
+            cv2.resize(self._chroma, self._size, dst=small, interpolation=cv2.INTER_NEAREST_EXACT)
         cv2.merge(self._planes, dst=self._yuv)
         matrix = rgb_from_yuv(frame.colour.matrix, frame.colour.full_range)
         cv2.transform(self._yuv, matrix[::-1] if self._bgr else matrix, dst=target[0])

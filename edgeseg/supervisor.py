@@ -49,11 +49,14 @@ class StreamSupervisor:
     streams are not concerned. Anything else is our bug: ``fatal`` is told, and the process ends.
     """
 
-    def __init__(self, blueprint: Blueprint, fatal: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self, blueprint: Blueprint, fatal: Callable[[str, BaseException], None], backoff: Backoff | None = None
+    ) -> None:
         self.status = blueprint.status
         self.latest = LatestFrame()
         self._blueprint = blueprint
         self._fatal = fatal
+        self._backoff = backoff or Backoff()
         self._hub = Hub(self.status.name)
         self._stop = threading.Event()
         self._stages: Stages | None = None
@@ -116,17 +119,17 @@ class StreamSupervisor:
         except BaseException as exc:  # noqa: BLE001 - told to the daemon, which ends the process
             self.status.state, self.status.reason = State.FAILED, f"unexpected {type(exc).__name__}"
             self._fatal(self.status.name, exc)
+            self._close_outputs(1.5)  # a recording is worth a second even now
 
     def _run(self) -> None:
         assert self._stages is not None
         stream = Stream(
             self.status, self._stages, self._blueprint.video, self._encoder, self._hub, self.latest, self._stop
         )
-        backoff = Backoff()
         told = ""
         while not self._stop.is_set():
             started = time.monotonic()
-            before = self.status.frames.get(("encode", "out"), 0)
+            before = self.status.frames.get(("encode", "in"), 0)
             try:
                 stream.play(self._blueprint.make_source())
                 break
@@ -136,14 +139,17 @@ class StreamSupervisor:
                     break
                 if self._stop.is_set():
                     break
-                if self.status.frames.get(("encode", "out"), 0) > before:
+                if self.status.frames.get(("encode", "in"), 0) > before:
                     told = ""  # it ran in between, so it is news
-                pause_s = backoff.next_s(time.monotonic() - started)
+                pause_s = self._backoff.next_s(time.monotonic() - started)
                 self.status.state, self.status.reason = State.BACKING_OFF, str(exc)
                 if str(exc) != told:
                     _log.error("%s: %s; trying again until it works", self.status.name, exc)
                     told = str(exc)
                 self._stop.wait(pause_s)
+            except EdgesegError as exc:  # a plug-in that cannot be loaded, say
+                self._give_up(exc)
+                break
         # A file that has ended may take its time; somebody who waits for the daemon to stop may not.
         stream.finish(2.0 if self._stop.is_set() else 10.0)
         self._close_outputs(1.5 if self._stop.is_set() else 10.0)

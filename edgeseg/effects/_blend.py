@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -39,6 +40,17 @@ class _Axis:
         return _Span(first * self._unit, last * self._unit, first * self._step, last * self._step)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The part of a plane of ``shape`` that is computed, with the mask and its inverse enlarged to it."""
+
+    shape: tuple[int, ...]
+    rows: slice
+    columns: slice
+    alpha: U8
+    inverse: U8
+
+
 class Blender:
     """out = keep * alpha + other * (1 - alpha), rounded, for planes of any size.
 
@@ -52,39 +64,53 @@ class Blender:
 
     def blend(self, keep: U8, other: U8, alpha: U8, out: U8) -> None:
         """Fill ``out`` from two planes of its size, u8 [h, w]; ``alpha`` is u8 [mh, mw], 255 = ``keep``."""
+        self.blend_planes((keep,), (other,), alpha, (out,))
+
+    def blend_planes(self, keep: Sequence[U8], other: Sequence[U8], alpha: U8, out: Sequence[U8]) -> None:
+        """The same for all planes of a picture, which saves looking at the mask once for each.
+
+        ``other`` may be ``out``: what is kept is then mixed into what is there.
+        """
         kept = cv2.boundingRect(alpha)
         hidden = cv2.boundingRect(cv2.bitwise_not(alpha))
-        inside_out = hidden[2] * hidden[3] < kept[2] * kept[3]
-        np.copyto(out, keep if inside_out else other)
-        x, y, width, height = hidden if inside_out else kept
-        if not width or not height:
-            return
-        across = _Axis(alpha.shape[1], out.shape[1])
-        down = _Axis(alpha.shape[0], out.shape[0])
+        in_place = any(below is target for below, target in zip(other, out, strict=True))
+        inside_out = not in_place and hidden[2] * hidden[3] < kept[2] * kept[3]
+        rectangle = hidden if inside_out else kept
+        part: _Part | None = None
+        for above, below, target in zip(keep, other, out, strict=True):
+            base = above if inside_out else below
+            if base is not target:
+                np.copyto(target, base)
+            if not rectangle[2] or not rectangle[3]:
+                continue
+            if part is None or part.shape != target.shape:  # the two planes of colour are alike
+                part = self._enlarge(alpha, rectangle, target.shape)
+            where = part.rows, part.columns
+            self._mix(above[where], below[where], part, target[where])
+
+    def _enlarge(self, alpha: U8, rectangle: Sequence[int], shape: tuple[int, ...]) -> _Part:
+        x, y, width, height = rectangle
+        across = _Axis(alpha.shape[1], shape[1])
+        down = _Axis(alpha.shape[0], shape[0])
         # Interpolation reaches one cell further than the mask; one more keeps its border replication out of it.
         inner_x, inner_y = across.around(x, x + width, 1), down.around(y, y + height, 1)
         outer_x, outer_y = across.around(inner_x.first, inner_x.last, 1), down.around(inner_y.first, inner_y.last, 1)
         large = self._buffer("alpha", outer_y.stop - outer_y.start, outer_x.stop - outer_x.start)
         cells = alpha[outer_y.first : outer_y.last, outer_x.first : outer_x.last]
         cv2.resize(cells, large.shape[::-1], dst=large, interpolation=cv2.INTER_LINEAR)
-        rows, columns = slice(inner_y.start, inner_y.stop), slice(inner_x.start, inner_x.stop)
-        self._mix(
-            keep[rows, columns],
-            other[rows, columns],
-            large[
-                inner_y.start - outer_y.start : inner_y.stop - outer_y.start,
-                inner_x.start - outer_x.start : inner_x.stop - outer_x.start,
-            ],
-            out[rows, columns],
-        )
+        weight = large[
+            inner_y.start - outer_y.start : inner_y.stop - outer_y.start,
+            inner_x.start - outer_x.start : inner_x.stop - outer_x.start,
+        ]
+        inverse = self._buffer("inverse", *weight.shape)
+        cv2.bitwise_not(weight, dst=inverse)
+        return _Part(shape, slice(inner_y.start, inner_y.stop), slice(inner_x.start, inner_x.stop), weight, inverse)
 
-    def _mix(self, keep: U8, other: U8, alpha: U8, out: U8) -> None:
-        height, width = alpha.shape
-        inverse, rest = self._buffer("inverse", height, width), self._buffer("rest", height, width)
-        cv2.bitwise_not(alpha, dst=inverse)
-        cv2.multiply(other, inverse, dst=rest, scale=1 / 255)
-        cv2.multiply(keep, alpha, dst=inverse, scale=1 / 255)
-        cv2.add(inverse, rest, dst=out)
+    def _mix(self, keep: U8, other: U8, part: _Part, out: U8) -> None:
+        rest = self._buffer("rest", *part.alpha.shape)
+        cv2.multiply(other, part.inverse, dst=rest, scale=1 / 255)
+        cv2.multiply(keep, part.alpha, dst=out, scale=1 / 255)
+        cv2.add(out, rest, dst=out)
 
     def _buffer(self, name: str, height: int, width: int) -> U8:
         """A scratch plane; grows and is never given back, so that a moving rectangle does not allocate."""

@@ -68,8 +68,8 @@ def planes_of(rgb: U8, width: int, height: int, fit: Fit, colour: Colour) -> Pla
 class PlayedVideo:
     """A looping source played by the stream's own clock.
 
-    ``at`` gives the picture that belongs to a moment; moments grow. Decoding happens in the calling thread and only
-    as far as needed; a pause of the stream is not caught up.
+    ``at`` gives the picture that belongs to a moment. Decoding happens in the calling thread and only as far as
+    needed; a pause of the stream, or a step back of its clock, is not caught up.
     """
 
     _MAX_SKIP_S = 2
@@ -77,8 +77,11 @@ class PlayedVideo:
     def __init__(self, source: Source, fit: Fit) -> None:
         self._source, self._fit = source, fit
         self._origin: Fraction | None = None  # stream time at which the source's time 0 was shown
+        self._last: Fraction | None = None
+        self._current: Frame | None = None
         self._next: Frame | None = None
         self._shown: Planes | None = None
+        self._shown_for: tuple[Frame, int, int, Colour] | None = None
 
     def at(self, time: Fraction, width: int, height: int, colour: Colour) -> Planes:
         """The planes for ``time`` (seconds on the stream's clock), at ``width`` x ``height``.
@@ -89,13 +92,17 @@ class PlayedVideo:
         if self._next is None:
             self._source.open()
             self._next = self._read()
-        if self._origin is None or time - self._origin - self._time(self._next) > self._MAX_SKIP_S:
+        stepped_back = self._last is not None and time < self._last
+        if self._origin is None or stepped_back or time - self._origin - self._time(self._next) > self._MAX_SKIP_S:
             self._origin = time - self._time(self._next)
-        due = None
+        self._last = time
         while self._time(self._next) <= time - self._origin:
-            due, self._next = self._next, self._read()
-        if due is not None or self._shown is None:
-            self._shown = self._fitted(due or self._next, width, height, colour)
+            self._current, self._next = self._next, self._read()
+        frame = self._current or self._next
+        known = self._shown_for
+        if self._shown is None or known is None or known[0] is not frame or known[1:] != (width, height, colour):
+            self._shown = self._fitted(frame, width, height, colour)
+            self._shown_for = (frame, width, height, colour)
         return self._shown
 
     def _fitted(self, frame: Frame, width: int, height: int, colour: Colour) -> Planes:

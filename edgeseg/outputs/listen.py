@@ -41,9 +41,9 @@ class Listen:
     port is a permanent failure of this output (FAILED), told once in ``status.reason``.
 
     Args:
-        name: for log lines and threads.
         url: ``rtmp://host[:port]/app/path``; a player has to give the same app and path.
-        status: RUNNING while it listens; ``viewers`` counts who watches.
+        name: for log lines and threads.
+        status: RUNNING while it listens; ``viewers`` counts who watches; ``where`` is the address that is logged.
         max_viewers: connections beyond are closed at once.
         queue_s: how far a viewer may lag before pictures are dropped.
         stall_s: how long a viewer may take nothing.
@@ -54,10 +54,10 @@ class Listen:
 
     def __init__(
         self,
-        name: str,
         url: str,
-        status: OutputStatus,
         *,
+        name: str,
+        status: OutputStatus,
         max_viewers: int = 4,
         queue_s: float = 2.0,
         stall_s: float = 4.0,
@@ -70,7 +70,6 @@ class Listen:
             )
         self.status = status
         self._name = name
-        self._where = redact_url(url)
         self._address = (parts.hostname, parts.port or _DEFAULT_PORT)
         self._wanted = (app, playpath)
         self._max_viewers = max_viewers
@@ -98,7 +97,7 @@ class Listen:
         self._thread.start()
         self.status.starts += 1
         self.status.state = State.RUNNING
-        _log.info("%s: listening at %s", self._name, self._where)
+        _log.info("%s: listening at %s", self._name, self.status.where)
 
     def close(self, timeout_s: float = 3.0) -> None:
         """Send every viewer what is queued and the end of the stream, then stop listening."""

@@ -68,8 +68,9 @@ async def _flv_chunks(viewer: Viewer) -> AsyncIterator[tuple[bytes, int]]:
 async def live_mp4(request: web.Request, viewers: Viewers, name: str) -> web.StreamResponse:
     """A WebSocket that says ``{"mime": …, "sound": …}`` first and then sends fragments as binary messages.
 
-    ``sound`` tells whether there is any, taken or not; ``?sound=0`` leaves it out. Closes with 1012 ("service restart": connect again) when the encoding changed, with 1013 when all seats are taken,
-    with 1003 when browsers cannot play the codec.
+    ``sound`` tells whether there is any, taken or not; ``?sound=0`` leaves it out. Closes with 1012 ("service restart":
+    connect again) when the encoding changed, with 1013 when all seats are taken, with 1003 when browsers cannot play
+    the codec.
     """
     socket_ = web.WebSocketResponse(heartbeat=20, compress=False, max_msg_size=1024, timeout=1.0)
     await socket_.prepare(request)

@@ -12,7 +12,7 @@ from edgeseg.sources._container import Container, OpenArguments
 from edgeseg.types import AudioPacket, Frame, SourceFormat
 
 _ALWAYS_LIVE = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "tcp"}
-_MS = Fraction(1, 90_000)
+_TICK = Fraction(1, 90_000)
 
 
 class AvSource:
@@ -72,9 +72,10 @@ class AvSource:
     def read(self) -> Frame | AudioPacket | None:
         if self._container is None:
             raise SourceError(f"{self._arguments.name} is not open")
-        item = self._container.read()
-        if item is not None:
-            return self._turn.place(item)
+        while (item := self._container.read()) is not None:
+            placed = self._turn.place(item)
+            if placed is not None:
+                return placed
         if self._live:
             raise SourceError(f"{self._arguments.name} ended", hint="a live input has no end; it will be opened again")
         if not self._loop:
@@ -99,19 +100,25 @@ class _Turn:
         self._offset = Fraction(0)
         self._first: Fraction | None = None
         self._end = Fraction(0)
+        self._sound_until: Fraction | None = None  # on the endless axis
 
-    def place(self, item: Frame | AudioPacket) -> Frame | AudioPacket:
+    def place(self, item: Frame | AudioPacket) -> Frame | AudioPacket | None:
+        """The item at its time; None for sound that the turn before has covered, because its pictures ended first."""
         time = item.pts * item.time_base
         if isinstance(item, Frame):
             if self._first is None:
                 self._first = time
             self._end = time + (1 / self.fps if self.fps else item.time_base)
+        elif self._sound_until is not None and time + self._offset < self._sound_until:
+            return None
+        else:
+            self._sound_until = time + self._offset
         if not self._offset:
             return item
-        pts = round((time + self._offset) / _MS)
+        pts = round((time + self._offset) / _TICK)
         if isinstance(item, AudioPacket):
-            return AudioPacket(item.payload, pts, _MS)
-        return Frame(item.y, item.u, item.v, pts, _MS, item.colour, item.captured_at)
+            return AudioPacket(item.payload, pts, _TICK)
+        return Frame(item.y, item.u, item.v, pts, _TICK, item.colour, item.captured_at)
 
     def next(self) -> None:
         """Begin the next turn where the pictures of this one end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -45,20 +45,10 @@ def walkers(folder: Path) -> Path:
     return clip
 
 
-@dataclass
-class Judgement:
-    """How far pictures are from what they should be; each list has an entry for each picture that was judged."""
-
-    kept_error: list[float]
-    background_error: list[float]
-    kept_share: list[float]
-
-
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("material", [walkers, lambda _: DEMO_CLIP], ids=["walkers", "demo clip"])
-def test_what_a_player_gets_from_the_server(material: object, tmp_path: Path) -> None:
-    assert callable(material)
-    clip: Path = material(tmp_path)
+def test_what_a_player_gets_from_the_server(material: Callable[[Path], Path], tmp_path: Path) -> None:
+    clip = material(tmp_path)
     source = _frames(clip)
     stream = {
         "source": str(clip),
@@ -75,10 +65,10 @@ def test_what_a_player_gets_from_the_server(material: object, tmp_path: Path) ->
     facts = read_facts(received)
     assert facts.codec == "h264"
     assert (facts.width, facts.height) == (source[0].width, source[0].height)
-    _has_rate_of(source, read_pictures(received))
+    pictures = read_pictures(received)
+    _has_rate_of(source, pictures)
 
     # Every picture once, in order, at its time: to the millisecond that FLV counts in.
-    pictures = read_pictures(received)
     assert len(pictures) == len(source)
     start_s = source[0].time_s
     errors = [abs((p.pts_s - pictures[0].pts_s) - (f.time_s - start_s)) for p, f in zip(pictures, source, strict=True)]

@@ -28,9 +28,10 @@ def write_flash_beep_clip(path: Path, seconds: int, width: int = 320, height: in
 
 
 def flashes(pictures: list[Picture]) -> list[float]:
-    """When each flash begins, in seconds."""
+    """When each flash begins, in seconds; one whose first picture may have been dropped is left out."""
     lit = [(picture.pts_s, picture.y.mean() > 120) for picture in pictures]
-    return [time for (_, before), (time, now) in zip(lit, lit[1:], strict=False) if now and not before]
+    pairs = zip(lit, lit[1:], strict=False)
+    return [time for (before, was), (time, now) in pairs if now and not was and time - before < 1.5 / _RATE]
 
 
 def beeps(sound: Sound) -> list[float]:

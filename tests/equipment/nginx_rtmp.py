@@ -70,9 +70,7 @@ class NginxRtmp:
         if shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin") is None or not _MODULE.exists():
             pytest.skip("nginx with the RTMP module is not installed (tests/install_servers.sh)")
         self._folder = Path(tempfile.mkdtemp(prefix="edgeseg-nginx-"))
-        conf = _CONF.format(
-            module=_MODULE, folder=self._folder, rtmp_port=self.rtmp_port, http_port=self.http_port
-        )
+        conf = _CONF.format(module=_MODULE, folder=self._folder, rtmp_port=self.rtmp_port, http_port=self.http_port)
         (self._folder / "nginx.conf").write_text(conf)
         try:
             self.start()

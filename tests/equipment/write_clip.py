@@ -52,6 +52,9 @@ def write_clip(
             context.colorspace = _MATRIX_NUMBER[colour.matrix]
             context.color_range = 2 if colour.full_range else 1
             context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+        # One slice for each picture, as cameras send: GStreamer's payloader repeats the headers before each slice of a
+        # keyframe, and receivers take what follows for another picture.
+        context.thread_count = 1
         done = 0
         for time, planes in pictures:
             if not context.is_open:

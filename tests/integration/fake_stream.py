@@ -45,33 +45,10 @@ class FakeStream:
     def __enter__(self) -> Self:
         picture = ["-re", "-f", "lavfi", "-i", f"testsrc2=s={self._size}:r={self._fps}"]
         sound = ["-re", "-f", "lavfi", "-i", "sine=f=440:r=48000", "-c:a", "aac"] if self._sound else []
-        video = [
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-tune",
-            "zerolatency",
-            "-pix_fmt",
-            "yuv420p",
-            "-g",
-            "60",
-            "-b:v",
-            "1M",
-        ]
-        flags = [
-            "-flags",
-            "+global_header",
-            "-flvflags",
-            "no_duration_filesize",
-            "-flush_packets",
-            "1",
-            "-f",
-            "flv",
-            "pipe:1",
-        ]
+        video = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "60"]
+        flags = ["-flags", "+global_header", "-flvflags", "no_duration_filesize", "-flush_packets", "1", "-f", "flv"]
         self._ffmpeg = subprocess.Popen(
-            [find_ffmpeg(), "-loglevel", "error", *picture, *sound, *video, *flags, "pipe:1"],
+            [find_ffmpeg(), "-loglevel", "error", *picture, *sound, *video, "-b:v", "1M", *flags, "pipe:1"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,

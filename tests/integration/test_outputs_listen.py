@@ -43,7 +43,7 @@ class Served:
         self.url = f"rtmp://127.0.0.1:{self.port}/live/door"
         self.hub = Hub(expects_audio=True)
         self.status = OutputStatus("listen", "listen", "rtmp://…")
-        self.listen = Listen("door/listen", self.url, self.status, **options)  # type: ignore[arg-type]
+        self.listen = Listen(self.url, name="door/listen", status=self.status, **options)  # type: ignore[arg-type]
         self.listen.start(self.hub)
 
 
@@ -110,7 +110,7 @@ def test_a_stream_that_starts_after_its_viewer(served: Served, flv: Path, tmp_pa
 
 def test_a_taken_port_is_one_clear_permanent_failure(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     status = OutputStatus("listen", "listen", "rtmp://…")
-    second = Listen("porch/listen", served.url, status)
+    second = Listen(served.url, name="porch/listen", status=status)
     second.start(served.hub)
     assert status.state is State.FAILED
     assert status.reason == (
@@ -125,7 +125,7 @@ def test_a_taken_port_is_one_clear_permanent_failure(served: Served, caplog: pyt
 @pytest.mark.parametrize("url", ["http://127.0.0.1/live/door", "rtmp://127.0.0.1:1935/", "rtmp:///live"])
 def test_an_address_that_cannot_be_listened_at_is_permanent(url: str) -> None:
     with pytest.raises(OutputError, match="cannot listen at") as caught:
-        Listen("door/listen", url, OutputStatus("listen", "listen", "x"))
+        Listen(url, name="door/listen", status=OutputStatus("listen", "listen", "x"))
     assert caught.value.permanent
 
 

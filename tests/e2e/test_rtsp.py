@@ -1,0 +1,124 @@
+"""A real RTSP camera with sound: lip-sync, going away and coming back, a wrong password."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.daemon import Daemon
+from tests.equipment.flash_beep_clip import offsets, write_flash_beep_clip
+from tests.equipment.nginx_rtmp import NginxRtmp
+from tests.equipment.read_clip import read_pictures, read_sound, read_times
+from tests.equipment.receiver import Receiver
+from tests.equipment.rtsp_camera import RtspCamera
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.e2e
+
+_BARE = {"effect": "passthrough", "allow_uncovered": True}
+
+
+@pytest.fixture(scope="module")
+def flash_beep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    clip = tmp_path_factory.mktemp("clip") / "flash_beep.mp4"
+    write_flash_beep_clip(clip, seconds=10)
+    return clip
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_sound_and_picture_stay_together(flash_beep: Path, tmp_path: Path, transport: str) -> None:
+    recordings = tmp_path / "recordings"
+    with (
+        RtspCamera(flash_beep, turns=3) as camera,
+        NginxRtmp() as server,
+        Receiver(server.url("cam"), tmp_path / "received.mkv") as receiver,
+    ):
+        wait_until(lambda: server.clients("cam") == 1, 10, "the receiver's connection")
+        source = {"url": camera.url, "rtsp_transport": transport}
+        stream = {"source": source, **_BARE, "publish": server.url("cam"), "record": str(recordings)}
+        with Daemon(tmp_path, {"cam": stream}) as daemon:
+            daemon.wait_for_state("cam", "running")
+            wait_until(lambda: daemon.metric("edgeseg_frames_total", stage="encode", outcome="out") > 200, 30, "8 s")
+            code, _ = daemon.stop()
+            assert code == 0
+        received = receiver.wait(20)
+    (recording,) = recordings.iterdir()
+    for file in (received, recording):
+        found = offsets(read_pictures(file), read_sound(file))
+        assert len(found) >= 5, f"{file.name}: {found}"
+        assert max(map(abs, found)) <= 0.040, f"{file.name}: {found}"
+
+
+def test_a_camera_that_goes_away_and_comes_back(flash_beep: Path, tmp_path: Path) -> None:
+    with (
+        RtspCamera(flash_beep, turns=3) as camera,
+        NginxRtmp() as server,
+        Receiver(server.url("cam"), tmp_path / "received.mkv") as receiver,
+    ):
+        wait_until(lambda: server.clients("cam") == 1, 10, "the receiver's connection")
+        source = {"url": camera.url, "read_timeout_s": 2, "open_timeout_s": 3}
+        with Daemon(tmp_path, {"cam": {"source": source, **_BARE, "publish": server.url("cam")}}) as daemon:
+            pid = daemon.pid
+            daemon.wait_for_state("cam", "running")
+            _wait_for_frames(daemon, 50)
+            camera.stop()
+            daemon.wait_for_state("cam", "backing_off")
+            assert daemon.api("cam")["reason"]
+            assert daemon.get("/healthz")[0] == 200
+            # Away for longer than pictures may be old: not ready, and it says why.
+            wait_until(lambda: daemon.get("/readyz")[0] == 503, 10, "readiness to go away")
+            camera.start()
+            daemon.wait_for_state("cam", "running", 30)
+            _wait_for_frames(daemon, 50)
+            assert daemon.get("/readyz")[0] == 200
+            assert daemon.metric("edgeseg_source_reconnects_total") >= 1
+            assert daemon.metric("edgeseg_encoder_restarts_total") == 0
+            # The server and its viewers have noticed nothing but a pause.
+            assert daemon.metric("edgeseg_output_reconnects_total", kind="publish") == 0
+            assert daemon.pid == pid
+            assert daemon.stop()[0] == 0
+        times = read_times(receiver.wait(20))
+    # Once for each reason, not once for each attempt.
+    told = [line.split(" ", 1)[1] for line in daemon.log().splitlines() if " error " in line]
+    assert told
+    assert len(told) == len(set(told)) <= 3, daemon.log()
+    assert "Traceback" not in daemon.log()
+    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    assert min(gaps) > 0
+    assert len(times) > 100
+    # The pause is there, as long as it was; else there is only what came late while the camera was opened.
+    assert 4 < max(gaps) < 25
+    assert sorted(gaps)[-2] < 1.5
+
+
+def test_a_wrong_password_is_told_and_kept(flash_beep: Path, tmp_path: Path) -> None:
+    with RtspCamera(flash_beep, user="viewer", password="r1ght-one") as camera:
+        url = camera.url_for("viewer", "wr0ng.p@ss%word")
+        with Daemon(tmp_path, {"cam": {"source": url, **_BARE}}) as daemon:
+            daemon.wait_for_state("cam", "backing_off")
+            told = [daemon.get(path)[1].decode() for path in ("/metrics", "/api/streams", "/readyz", "/")]
+            arguments = Path(f"/proc/{daemon.pid}/cmdline").read_text()
+            _, _ = daemon.stop()
+    errors = [line for line in daemon.log().splitlines() if " error " in line]
+    assert len(errors) == 1
+    assert "the server wants another user or password" in errors[0]
+    for text in (daemon.log(), daemon.printed(), arguments, *told):
+        assert "wr0ng" not in text
+        assert "Traceback" not in text
+
+
+def test_the_right_password_opens(flash_beep: Path, tmp_path: Path) -> None:
+    with RtspCamera(flash_beep, user="viewer", password="r1ght:one@%") as camera:
+        with Daemon(tmp_path, {"cam": {"source": camera.url, **_BARE}}) as daemon:
+            daemon.wait_for_state("cam", "running")
+            assert daemon.stop()[0] == 0
+    assert "r1ght" not in daemon.log() + daemon.printed()
+
+
+def _wait_for_frames(daemon: Daemon, more: int) -> None:
+    def out() -> float:
+        return daemon.metric("edgeseg_frames_total", stage="encode", outcome="out")
+
+    goal = out() + more
+    wait_until(lambda: out() >= goal, 20, f"{more} more pictures")

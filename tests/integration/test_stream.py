@@ -1,0 +1,208 @@
+"""One run of a source after the other through one stream: the real encoder and hub, no model."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import pytest
+
+from edgeseg.encoding.flv import file_header
+from edgeseg.errors import EncoderError, SourceError
+from edgeseg.status import StreamStatus
+from edgeseg.stream import VideoSettings
+from edgeseg.types import AudioFormat, AudioPacket, State, TagKind
+from tests.fakes_source import MS, FakeSource, picture, pictures
+from tests.stream_parts import Rig
+from tests.waiting import wait_until
+
+AAC = AudioFormat("aac", 48_000, 2, b"\x11\x90")
+SILENCE = bytes.fromhex("211004608c1c")
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    made = Rig()
+    yield made
+    made.stop.set()
+    made.stream.finish(2)
+
+
+def decoded(rig: Rig) -> int:
+    header = rig.viewer.headers[-1]
+    flv = file_header(has_audio=False) + b"".join(tag.wire for tag in (*header.tags, *rig.viewer.tags))
+    with av.open(io.BytesIO(flv)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_every_picture_of_a_file_reaches_the_hub(rig: Rig) -> None:
+    rig.stream.play(FakeSource(pictures(50)))
+    rig.stream.finish()
+    assert rig.viewer.times() == [40 * n for n in range(50)]
+    assert decoded(rig) == 50
+    frames = rig.status.frames
+    for key in [("source", "read"), ("infer", "ok"), ("composite", "ok"), ("encode", "in"), ("encode", "out")]:
+        assert frames[key] == 50
+    assert (rig.status.width, rig.status.height) == (64, 48)
+    assert sum(rig.status.latency.counts) == 50
+    assert rig.status.encoded_bytes >= sum(len(tag.wire) for tag in rig.viewer.tags)
+
+
+def test_the_source_is_closed_whatever_happens(rig: Rig) -> None:
+    for items, error in [([*pictures(2)], None), ([*pictures(2), SourceError("gone")], SourceError), ([], SourceError)]:
+        source = FakeSource(items)
+        if error is None:
+            rig.stream.play(source)
+        else:
+            with pytest.raises(error):
+                rig.stream.play(source)
+        assert source.closed == 1
+
+
+def test_after_a_failure_time_goes_on_and_the_encoder_stays(rig: Rig) -> None:
+    with pytest.raises(SourceError, match="cable"):
+        rig.stream.play(FakeSource([*pictures(10), SourceError("the cable")]))
+    wait_until(lambda: len(rig.viewer.times()) == 10, 5, "ten pictures")
+    rig.stream.play(FakeSource(pictures(10, first=100)))
+    rig.stream.finish()
+    times = rig.viewer.times()
+    assert len(times) == 20
+    assert times == sorted(set(times))
+    assert [b - a for a, b in zip(times[10:], times[11:])] == [40] * 9
+    assert rig.status.encoder_starts == 1
+    assert [header.epoch for header in rig.viewer.headers] == [1]
+    assert decoded(rig) == 20
+
+
+def test_the_last_pictures_of_a_failed_source_do_not_make_it_run(rig: Rig) -> None:
+    """They leave the encoder after the supervisor has said what is wrong."""
+    with pytest.raises(SourceError):
+        rig.stream.play(FakeSource([*pictures(30), SourceError("gone")]))
+    rig.status.state, rig.status.reason = State.BACKING_OFF, "gone"
+    rig.stream.finish()
+    assert len(rig.viewer.times()) == 30
+    assert (rig.status.state, rig.status.reason) == (State.BACKING_OFF, "gone")
+
+
+def test_another_size_starts_another_encoder_in_the_same_time(rig: Rig) -> None:
+    rig.stream.play(FakeSource(pictures(5)))
+    rig.stream.play(FakeSource(pictures(5, (96, 64))))
+    rig.stream.finish()
+    times = rig.viewer.times()
+    assert len(times) == 10
+    assert times == sorted(set(times))
+    assert rig.status.encoder_starts == 2
+    assert [header.epoch for header in rig.viewer.headers] == [1, 2]
+    assert (rig.status.width, rig.status.height) == (96, 64)
+
+
+def test_a_set_size_keeps_the_encoder_through_another_source() -> None:
+    rig = Rig(VideoSettings(size=(80, 60), realtime=False, fps=Fraction(25)))
+    rig.stream.play(FakeSource(pictures(5)))
+    rig.stream.play(FakeSource(pictures(5, (96, 64))))
+    rig.stream.finish()
+    assert rig.status.encoder_starts == 1
+    assert decoded(rig) == 10
+
+
+def sound(count: int) -> list[AudioPacket]:
+    return [AudioPacket(SILENCE, n * 21, MS) for n in range(count)]
+
+
+def mixed(count: int) -> list:
+    return sorted([*pictures(count), *sound(count * 2)], key=lambda item: item.pts)
+
+
+def test_sound_goes_along(rig: Rig) -> None:
+    rig.stream.play(FakeSource(mixed(20), audio=AAC))
+    rig.stream.finish()
+    assert rig.viewer.headers[-1].has_audio
+    assert rig.viewer.times(TagKind.AUDIO) == [21 * n for n in range(40)]
+    assert rig.viewer.times() == [40 * n for n in range(20)]
+
+
+def test_sound_that_cannot_be_carried_is_left_out_and_said(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.stream.play(FakeSource(mixed(5), audio=AudioFormat("adpcm_g726", 8000, 1)))
+    rig.stream.finish()
+    assert "the sound is left out: adpcm_g726" in caplog.text
+    assert rig.viewer.times() == [40 * n for n in range(5)]
+    assert not rig.viewer.headers[-1].has_audio
+
+
+class KillsTheEncoder(FakeSource):
+    """A source during which the encoder is killed, after ``after`` items."""
+
+    def __init__(self, rig: Rig, items: list, after: int, **options: object) -> None:
+        super().__init__(items, **options)  # type: ignore[arg-type]
+        self._rig, self._left = rig, after
+
+    def read(self):  # noqa: ANN201
+        self._left -= 1
+        if self._left == 0:
+            child = self._rig.stream._encoder._child
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait(5)
+        return super().read()
+
+
+@pytest.mark.parametrize("audio", [None, AAC], ids=["silent", "with sound"])
+def test_an_encoder_that_died_is_replaced_at_the_next_run(rig: Rig, audio: AudioFormat | None) -> None:
+    """With sound, the source's thread may be the one that meets the failure first."""
+    items = mixed(200) if audio else pictures(200)
+    with pytest.raises(EncoderError, match="the encoder"):
+        rig.stream.play(KillsTheEncoder(rig, items, 60, audio=audio))
+    before = len(rig.viewer.times())
+    rig.stream.play(FakeSource(mixed(10) if audio else pictures(10), audio=audio))
+    rig.stream.finish()
+    times = rig.viewer.times()
+    assert len(times) == before + 10
+    assert times == sorted(set(times))
+    assert rig.status.encoder_starts == 2
+
+
+def test_the_stop_event_ends_a_paced_file_at_once() -> None:
+    rig = Rig(VideoSettings(realtime=True))
+    playing = threading.Thread(target=rig.stream.play, args=(FakeSource(pictures(5000)),))
+    playing.start()
+    wait_until(lambda: len(rig.viewer.times()) > 3, 5, "a few pictures")
+    started = time.monotonic()
+    rig.stop.set()
+    playing.join(5)
+    rig.stream.finish(2)
+    assert time.monotonic() - started < 2
+    assert not playing.is_alive()
+    assert len(rig.viewer.times()) < 100
+
+
+def test_a_live_source_that_is_too_fast_loses_pictures_not_order(rig: Rig) -> None:
+    rig.stream.play(FakeSource(pictures(300), live=True))
+    rig.stream.finish()
+    times = rig.viewer.times()
+    frames = rig.status.frames
+    assert times == sorted(set(times))
+    lost = frames.get(("queue", "dropped"), 0) + frames.get(("encode", "dropped"), 0)
+    assert len(times) + lost == 300
+    assert frames[("encode", "out")] == len(times)
+
+
+def test_the_rate_shown_is_the_rate(rig: Rig) -> None:
+    items = [picture(n, pts=100 * n) for n in range(100)]
+    rig.stream.play(FakeSource(items))
+    rig.stream.finish()
+    assert rig.status.fps == pytest.approx(10, abs=0.5)
+
+
+def test_nothing_is_left_behind(rig: Rig) -> None:
+    before = threading.active_count()
+    rig.stream.play(FakeSource(pictures(3)))
+    child = rig.stream._encoder._child
+    rig.stream.finish()
+    assert child.poll() == 0
+    wait_until(lambda: threading.active_count() <= before, 5, "the end of the threads")
+    assert isinstance(rig.status, StreamStatus)

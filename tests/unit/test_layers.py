@@ -1,0 +1,165 @@
+"""The shape of the house, read off the imports: data flows one way, and each thing is known in one place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "edgeseg"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+EVERY_STAGE = {"types", "errors", "redact", "ffmpeg", "status", "log", "plugins"}
+# What a stage may import beside that and its own folder, each for a reason that is written in that module.
+STAGES = {
+    "sources": set(),
+    "backends": {"ovruntime"},
+    "masks": set(),
+    "effects": {"colour", "frames"},
+    "encoding": {"frames", "queues"},
+    # The hub's tags are FLV: who writes them elsewhere has to move their times.
+    "outputs": {"encoding.flv", "encoding.retiming"},
+}
+SHARED = EVERY_STAGE | {name for extra in STAGES.values() for name in extra if "." not in name}
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, at any depth, absolute, with its line."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((name.name, node.lineno) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*base, *([node.module] if node.module else [])))
+            if module == "edgeseg" or (PACKAGE.parent / Path(*module.split("."))).is_dir():
+                yield from ((f"{module}.{name.name}", node.lineno) for name in node.names)
+            else:
+                yield module, node.lineno
+
+
+def ours(path: Path) -> Iterator[tuple[str, int]]:
+    """The imports of our own modules, without the leading ``edgeseg.``."""
+    for module, line in imports(path):
+        if module.startswith("edgeseg."):
+            yield module.removeprefix("edgeseg."), line
+
+
+def within(module: str, allowed: set[str]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def violations(paths: list[Path], allowed: set[str]) -> list[str]:
+    return [
+        f"{name(path)}:{line} imports {module}" for path in paths for module, line in ours(path) if not within(module, allowed)
+    ]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_knows_none_of_its_neighbours(stage: str) -> None:
+    paths = sorted((PACKAGE / stage).rglob("*.py"))
+    assert len(paths) > 1
+    assert violations(paths, EVERY_STAGE | STAGES[stage] | {stage}) == []
+
+
+def test_no_permission_is_left_over() -> None:
+    """A permission that nobody uses is an invitation."""
+    for stage, extra in STAGES.items():
+        used = {module for path in (PACKAGE / stage).rglob("*.py") for module, _ in ours(path)}
+        assert {want for want in extra if not any(within(module, {want}) for module in used)} == set()
+
+
+@pytest.mark.parametrize("module", sorted(SHARED - {"types", "errors"}))
+def test_what_stages_share_stands_on_nothing_but_itself(module: str) -> None:
+    assert violations([PACKAGE / f"{module}.py"], SHARED) == []
+
+
+def test_types_and_errors_are_the_ground() -> None:
+    assert violations([PACKAGE / "types.py", PACKAGE / "errors.py"], set()) == []
+
+
+@pytest.mark.parametrize(
+    ("library", "where"),
+    [
+        ("yaml", {"config", "recipes.py"}),
+        ("pydantic", {"config"}),
+        ("aiohttp", {"service"}),
+        ("prometheus_client", {"service"}),
+        ("argparse", {"cli.py", "commands"}),
+        ("ffmpeg", {"encoding", "outputs"}),
+    ],
+)
+def test_each_library_is_known_in_one_place(library: str, where: set[str]) -> None:
+    users = {name(path) for path in MODULES for module, _ in imports(path) if module.split(".")[0] == library}
+    assert users, f"nobody imports {library}: is this test out of date?"
+    assert {user for user in users if user.split("/")[0] not in where} == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "who"),
+    [
+        ("daemon", {"commands/run.py"}),
+        ("build", {"daemon.py", "probe/plan.py"}),  # `check --probe` opens what `run` would
+        ("supervisor", {"daemon.py", "build.py"}),
+        ("stream", {"supervisor.py", "build.py"}),
+        ("pipeline", {"stream.py", "supervisor.py", "build.py"}),
+        ("commands", {"cli.py"}),
+    ],
+)
+def test_only_the_composition_root_builds(module: str, who: set[str]) -> None:
+    users = {name(path) for path in MODULES if path.name != "__main__.py" for used, _ in ours(path) if within(used, {module})}
+    assert {user for user in users if user.split("/")[0] != module} - who == set()
+
+
+def test_nobody_imports_openvino_past_its_guard() -> None:
+    """``edgeseg.ovruntime`` keeps it from phoning home."""
+    assert [name(path) for path in MODULES for module, _ in imports(path) if within(module, {"openvino"})] == []
+
+
+def test_the_configuration_is_not_known_on_the_way_of_a_frame() -> None:
+    way = ["pipeline.py", "stream.py", "supervisor.py", "sampling.py", "placement.py", "timeline.py", "queues.py"]
+    for path in [PACKAGE / part for part in way]:
+        assert not [module for module, _ in ours(path) if within(module, {"config", "service", "build", "cli"})]
+
+
+def test_nothing_knows_the_shared_folder_or_this_machine() -> None:
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        assert "../shared" not in text, name(path)
+        assert str(ROOT) not in text, name(path)
+
+
+def test_nobody_sleeps() -> None:
+    """Waiting goes by an event, so that a stop is not waited out."""
+    naps = [
+        f"{name(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep")
+    ]
+    assert naps == []
+
+
+def test_the_checker_sees_what_it_should(tmp_path: Path) -> None:
+    """Imports at any depth and in any spelling."""
+    path = PACKAGE / "effects" / "blur.py"
+    assert ("types", 10) in list(ours(path)) or any(module == "types" for module, _ in ours(path))
+    sample = ROOT / "edgeseg" / "effects" / "imagined.py"
+    tree = "from edgeseg import config\nimport edgeseg.service.app\ndef f():\n    from ..outputs import feed\n"
+    found = [module for module, _ in _imports_of(tree, sample)]
+    assert found == ["edgeseg.config", "edgeseg.service.app", "edgeseg.outputs.feed"]
+
+
+def _imports_of(text: str, pretended: Path) -> Iterator[tuple[str, int]]:
+    class Pretend(type(pretended)):  # type: ignore[misc]
+        def read_text(self, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> str:
+            return text
+
+    return imports(Pretend(pretended))

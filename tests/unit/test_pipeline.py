@@ -1,0 +1,282 @@
+"""Fail closed: whatever goes wrong on the way of a frame, the bare picture does not get out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from edgeseg.effects.passthrough import Passthrough
+from edgeseg.errors import EncoderError, InferenceError
+from edgeseg.frames import Canvas, CanvasPool
+from edgeseg.masks import MaskRefiner, RefineSettings
+from edgeseg.pipeline import Pipeline, Stages, TimedFrame
+from edgeseg.placement import Placement
+from edgeseg.queues import FrameQueue, WhenFull
+from edgeseg.sampling import Sampler
+from edgeseg.status import LatestFrame, StreamStatus
+from edgeseg.types import U8, Colour, Effect, Frame, Mask, Recipe, SourceFormat
+from tests.fakes_effect import Bare, BreaksHalfWay, KeepOrGrey
+from tests.fakes_source import picture
+from tests.waiting import wait_until
+
+SIZE = (64, 48)
+COVER = (60, 128, 128)
+
+
+class Backend:
+    """Keeps the left half; raises ``error`` instead when there is one."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.answer: Callable[[U8], U8] = left_half
+
+    def load(self, recipe: Recipe, device: str) -> None:
+        """Nothing to load."""
+
+    def infer(self, tensor: U8) -> U8:
+        if self.error is not None:
+            raise self.error
+        return self.answer(tensor[0])
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def left_half(tensor: U8) -> U8:
+    mask = np.zeros(tensor.shape[:2], np.uint8)
+    mask[:, : mask.shape[1] // 2] = 255
+    return mask
+
+
+class Encoder:
+    """Keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[int, Canvas]] = []
+        self.error: EncoderError | None = None
+
+    def video(self, canvas: Canvas, timestamp_ms: int) -> None:
+        if self.error is not None:
+            raise self.error
+        self.got.append((timestamp_ms, canvas))
+
+
+class Bench:
+    """A pipeline whose frames are processed one by one on the test's own thread."""
+
+    def __init__(
+        self,
+        effect: Effect | None = None,
+        *,
+        uncovered: bool = False,
+        source: SourceFormat | None = None,
+        output: tuple[int, int] | None = None,
+        fit: str = "contain",
+    ) -> None:
+        self.backend, self.encoder = Backend(), Encoder()
+        self.status, self.latest = StreamStatus("door"), LatestFrame()
+        self.refiner = MaskRefiner(RefineSettings(feather=0.0))
+        self.frames: FrameQueue[TimedFrame] = FrameQueue(4, WhenFull.WAIT)
+        self.failures: list[BaseException] = []
+        stages = Stages(
+            Sampler(Recipe("stub", "", 32, 24)), self.backend, self.refiner, effect or KeepOrGrey(), uncovered
+        )
+        placement = Placement(source or SourceFormat(*SIZE, Fraction(25), Colour(), False), output, fit)
+        self.pipeline = Pipeline(
+            stages,
+            self.frames,
+            placement,
+            self.encoder,  # type: ignore[arg-type]
+            CanvasPool(placement.width, placement.height, Colour()),
+            self.status,
+            self.latest,
+            self.failures.append,
+        )
+
+    def show(self, frame: Frame, timestamp_ms: int = 0) -> Frame:
+        """What goes out for ``frame``."""
+        self.pipeline.process(frame, timestamp_ms)
+        return self.encoder.got[-1][1].frame
+
+
+def is_cover(frame: Frame) -> bool:
+    return all((plane == value).all() for plane, value in zip(frame.planes, COVER))
+
+
+def test_a_frame_goes_out_composited_at_its_time() -> None:
+    bench = Bench()
+    source = picture(1, pts=4711)
+    shown = bench.show(source, 33)
+    np.testing.assert_array_equal(shown.y[:, :32], source.y[:, :32])
+    assert (shown.y[:, 32:] == 128).all()
+    assert bench.encoder.got[0][0] == 33
+    assert (shown.pts, shown.time_base, shown.captured_at) == (4711, source.time_base, source.captured_at)
+    assert bench.status.frames == {("infer", "ok"): 1, ("composite", "ok"): 1, ("encode", "in"): 1}
+    for stage in ("sample", "infer", "mask", "composite", "hand_over"):
+        assert sum(bench.status.stages[stage].counts) == 1
+    assert sum(bench.status.mask_age.counts) == 1
+
+
+ERRORS = [InferenceError("the device is gone"), RuntimeError("native"), ValueError(), MemoryError("no room")]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_no_mask_no_picture(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.show(picture(0))
+    bench.backend.error = error
+    with caplog.at_level(logging.INFO, "edgeseg"):
+        for number in range(1, 6):
+            assert is_cover(bench.show(picture(number)))
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "covering the picture" in caplog.text
+    assert bench.status.frames[("composite", "covered")] == bench.status.frames[("infer", "failed")] == 5
+
+    bench.backend.error = None
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "edgeseg"):
+        shown = bench.show(picture(7))
+        bench.show(picture(8))
+    np.testing.assert_array_equal(shown.y[:, :32], picture(7).y[:, :32])
+    assert [record.getMessage() for record in caplog.records] == ["door: masks are back"]
+    assert bench.status.frames[("composite", "ok")] == 3
+
+
+def test_an_effect_that_breaks_half_way_has_shown_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    effect = BreaksHalfWay()
+    bench = Bench(effect)
+    with caplog.at_level(logging.INFO, "edgeseg"):
+        for number in range(3):
+            assert is_cover(bench.show(picture(number)))
+    assert caplog.text.count("the effect failed: half way") == 1
+    effect.broken = False
+    assert not is_cover(bench.show(picture(4)))
+    assert bench.status.frames[("composite", "covered")] == 3
+    assert bench.status.frames[("composite", "ok")] == 1
+
+
+def test_the_snapshot_is_covered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(BreaksHalfWay())
+    offered: list[Frame] = []
+    monkeypatch.setattr(bench.latest, "offer", offered.append)
+    bench.show(picture(1))
+    assert len(offered) == 1
+    assert is_cover(offered[0])
+
+
+def test_a_mask_of_another_frame_is_none(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(Bare())
+    refine = bench.refiner.refine
+    monkeypatch.setattr(bench.refiner, "refine", lambda answer, pts: refine(answer, pts - 40))
+    with caplog.at_level(logging.INFO, "edgeseg"):
+        for number in range(1, 4):
+            assert is_cover(bench.show(picture(number)))
+    assert caplog.text.count("the mask belongs to another frame") == 1
+    assert bench.status.frames[("composite", "covered")] == 3
+
+
+def test_each_frame_gets_its_own_mask() -> None:
+    """The stub keeps what is brighter than the middle: exactly that must be kept, frame by frame."""
+    bench = Bench(MaskOnly())
+    bench.backend.answer = lambda tensor: np.full((24, 32), 255 if tensor.mean() > 127 else 0, np.uint8)
+    half = np.full((24, 32), 128, np.uint8)
+    for number, level in enumerate([30, 220, 220, 30, 30, 220]):
+        frame = Frame(np.full((48, 64), level, np.uint8), half, half, number, Fraction(1, 25), Colour(), 0.0)
+        assert np.unique(bench.show(frame).y).tolist() == [255 if level > 127 else 0]
+
+
+class MaskOnly:
+    """Shows the mask's first value everywhere."""
+
+    def apply(self, frame: Frame, mask: Mask, out: Frame) -> None:
+        assert mask.of == frame.pts
+        for plane in out.planes:
+            plane[...] = mask.alpha[0, 0]
+
+
+@pytest.mark.parametrize("effect", [KeepOrGrey(), Passthrough()], ids=["composite", "passthrough"])
+def test_uncovered_is_a_choice_for_missing_masks_only(effect: Effect, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(effect, uncovered=True)
+    bench.backend.error = InferenceError("gone")
+    source = picture(3)
+    with caplog.at_level(logging.INFO, "edgeseg"):
+        np.testing.assert_array_equal(bench.show(source).y, source.y)
+    assert "showing the bare picture" in caplog.text
+    assert bench.status.frames[("composite", "uncovered")] == 1
+
+
+def test_uncovered_does_not_excuse_a_broken_effect() -> None:
+    assert is_cover(Bench(BreaksHalfWay(), uncovered=True).show(picture(1)))
+
+
+@pytest.mark.parametrize("fit", ["contain", "cover", "stretch"])
+def test_the_cover_reaches_into_the_corners(fit: str) -> None:
+    bench = Bench(BreaksHalfWay(), output=(160, 48), fit=fit)
+    shown = bench.show(picture(1))
+    assert (shown.width, shown.height) == (160, 48)
+    assert is_cover(shown)
+
+
+@pytest.mark.parametrize("fit", ["contain", "cover", "stretch"])
+@pytest.mark.parametrize("output", [(96, 96), (192, 48), (48, 192)], ids=str)
+def test_the_mask_lies_on_what_it_was_computed_from(fit: str, output: tuple[int, int]) -> None:
+    """A bright square in a dark picture; the stub keeps what is bright; nothing but the square may be shown."""
+    source = SourceFormat(192, 96, Fraction(25), Colour(full_range=True), False)
+    y = np.full((96, 192), 20, np.uint8)
+    y[36:56, 86:102] = 250
+    half = np.full((48, 96), 128, np.uint8)
+    frame = Frame(y, half, half, 0, Fraction(1, 25), source.colour, 0.0)
+    bench = Bench(source=source, output=output, fit=fit)
+    bench.backend.answer = lambda tensor: np.where(tensor.mean(axis=2) > 135, 255, 0).astype(np.uint8)
+    shown = bench.show(frame).y
+    bright = Bench(Bare(), source=source, output=output, fit=fit).show(frame).y > 200
+    kept = shown > 200
+    assert (kept & bright).sum() > 0.6 * bright.sum()
+    # Around the square everything is hidden but the bars and the seam of the coarse mask.
+    dark = (shown > 16) & (shown < 60)
+    assert dark.sum() < 0.5 * bright.sum()
+
+
+def test_a_frame_that_cannot_be_placed_is_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(uncovered=True)
+
+    def fails(frame: Frame) -> Frame:
+        raise ValueError("no such size")
+
+    monkeypatch.setattr(bench.pipeline._placement, "prepare", fails)
+    assert is_cover(bench.show(picture(1)))
+
+
+def test_the_worker_takes_what_is_queued_and_ends_with_the_queue() -> None:
+    bench = Bench()
+    bench.pipeline.start()
+    for number in range(10):
+        bench.frames.put((picture(number), number * 40))
+    bench.frames.close()
+    assert bench.pipeline.join(5)
+    assert [ms for ms, _ in bench.encoder.got] == [number * 40 for number in range(10)]
+    assert not bench.failures
+
+
+def test_what_ends_the_worker_is_told() -> None:
+    bench = Bench()
+    bench.encoder.error = EncoderError("it died")
+    bench.pipeline.start()
+    bench.frames.put((picture(0), 0))
+    wait_until(lambda: bench.failures, 5, "the failure")
+    assert bench.failures == [bench.encoder.error]
+    assert bench.pipeline.join(5)
+
+
+def test_canvases_keep_the_colour_and_take_the_time() -> None:
+    bench = Bench()
+    first = bench.show(picture(1, pts=10))
+    second = bench.show(replace(picture(2, pts=20), time_base=Fraction(1, 90_000)))
+    assert (first.pts, second.pts) == (10, 20)
+    assert second.time_base == Fraction(1, 90_000)
+    assert first.y is not second.y
