@@ -40,7 +40,7 @@ class Plan:
 
 
 DEFAULT = Plan(frames=60, rounds=3, light=(2, 10), heavy=(1, 3))
-QUICK = Plan(frames=20, rounds=1, light=(1, 8), heavy=(1, 2))
+QUICK = Plan(frames=20, rounds=1, light=(1, 7), heavy=(1, 2))
 
 
 class Cell:
@@ -96,7 +96,7 @@ def measure(ffmpeg: str, source: Path, plan: Plan, say: Callable[[str], None]) -
         rows: dict[tuple[str, str], list[report.Row]] = {key: [] for key in cells}
         for number in range(plan.rounds):
             for key, cell in cells.items():
-                row = report.Row(cell.ours(), cell.usual(), cell.floor(), inference.measure(200))
+                row = report.Row(cell.ours(), cell.usual(), cell.floor(), inference.measure(100))
                 rows[key].append(row)
                 say(f"round {number + 1}/{plan.rounds}, {' '.join(key)}: {row}")
     return {

@@ -7,6 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from machine import BUSY_LOAD
+
+BUSY_NOTE = " The machine was busy with other work: only the ratios mean something, and those roughly."
 BEGIN, END = "<!-- bench/e2e.py --save: begin -->", "<!-- bench/e2e.py --save: end -->"
 
 
@@ -48,9 +51,10 @@ def tables(results: dict[str, Any]) -> str:
     """The results as Markdown."""
     facts = results["machine"]
     versions = ", ".join(f"{name} {facts[name]}" for name in ("python", "openvino", "opencv", "av", "ffmpeg"))
+    note = BUSY_NOTE if float(facts["load_before"]) > BUSY_LOAD else ""
     head = [
         f"{facts['cpu']}, {facts['cores']} cores; {versions}; load before the run {facts['load_before']}; "
-        f"clip {results['clip']}, {results['rounds']} rounds.",
+        f"clip {results['clip']}, rounds: {results['rounds']}.{note}",
         "",
         "CPU ms/frame, all processes:",
         "",
@@ -83,7 +87,7 @@ def save(results: dict[str, Any], page: Path) -> None:
     text = page.read_text()
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{tables(results)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{tables(results)}\n\n{END}{after}")
 
 
 def _table(names: list[str], rows: list[list[str]]) -> list[str]:

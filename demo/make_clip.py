@@ -129,7 +129,8 @@ def main() -> None:
     person = pictures["astronaut.png"]
     alpha = cut_out(person)
     cv2.imwrite(str(HERE / "astronaut_alpha.png"), alpha)
-    scene = cv2.GaussianBlur(cv2.resize(pictures["rocket.jpg"], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), (0, 0), 3)
+    scene = cv2.resize(pictures["rocket.jpg"], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    scene = cv2.GaussianBlur(scene, (0, 0), 3)  # a little out of focus, as it would be
     encode([frame(n, person, alpha, scene) for n in range(FRAMES)], HERE / "clip.mp4")
     stars = pictures["hubble_deep_field.jpg"]
     top = (stars.shape[0] - stars.shape[1] * HEIGHT // WIDTH) // 2

@@ -15,9 +15,9 @@ import numpy.typing as npt
 WIDTH, HEIGHT, FPS, FRAMES = 1280, 720, 30, 240
 _HERE = Path(__file__).resolve().parent
 _SIDE = 512  # of the photograph
-_SCALE, _ZOOM = 1.5, 0.03
-_X, _SWAY = 466, 34
-_Y, _BOB = 26, 8
+_SCALE, _ZOOM = 1.9, 0.03
+_X, _SWAY = 380, 34
+_Y, _BOB = 70, 8
 
 
 def person_matrix(n: int) -> npt.NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -141,13 +142,11 @@ def build_encoder_settings(stream: StreamConfig, ffmpeg: str) -> EncoderSettings
 
 def refine_settings(stream: StreamConfig) -> RefineSettings:
     mask = stream.mask
-    return RefineSettings(
-        temporal=mask.temporal,
-        threshold=mask.threshold,
-        smooth_step=mask.smooth_step or RefineSettings.smooth_step,
-        feather=float(mask.feather),
-        invert=mask.invert,
+    settings = RefineSettings(
+        temporal=mask.temporal, threshold=mask.threshold, feather=float(mask.feather), invert=mask.invert
     )
+    # None where a threshold takes its place.
+    return settings if mask.smooth_step is None else replace(settings, smooth_step=mask.smooth_step)
 
 
 def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamStatus) -> list[Fed]:

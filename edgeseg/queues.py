@@ -25,7 +25,8 @@ class Closed(Exception):  # noqa: N818 - a state, not a failure
 class FrameQueue(Generic[T]):
     """A bounded queue between exactly two threads.
 
-    ``dropped`` is called with every item that had to make room, on the thread that puts; ``droppable`` tells which may.
+    ``counts`` tells which items fill the capacity; the others are small, always pass and are never dropped. ``dropped``
+    is called with every item that had to make room, on the thread that puts.
     """
 
     def __init__(
@@ -33,13 +34,14 @@ class FrameQueue(Generic[T]):
         capacity: int,
         when_full: WhenFull,
         dropped: Callable[[T], None] = lambda _: None,
-        droppable: Callable[[T], bool] = lambda _: True,
+        counts: Callable[[T], bool] = lambda _: True,
     ) -> None:
         self._items: deque[T] = deque()
         self._capacity = capacity
         self._when_full = when_full
         self._dropped = dropped
-        self._droppable = droppable
+        self._counts = counts
+        self._filled = 0
         self._changed = threading.Condition()
         self._closed = False
 
@@ -53,17 +55,21 @@ class FrameQueue(Generic[T]):
             Closed: nobody will take it.
         """
         victim: T | None = None
+        counts = self._counts(item)
         with self._changed:
-            if self._when_full is WhenFull.WAIT and not self._changed.wait_for(
-                lambda: self._closed or len(self._items) < self._capacity, timeout_s
+            if (
+                counts
+                and self._when_full is WhenFull.WAIT
+                and not self._changed.wait_for(lambda: self._closed or self._filled < self._capacity, timeout_s)
             ):
                 return False
             if self._closed:
                 raise Closed
-            if len(self._items) >= self._capacity:
-                victim = next((waiting for waiting in self._items if self._droppable(waiting)), None)
-                if victim is not None:
-                    self._items.remove(victim)
+            if counts and self._filled >= self._capacity:
+                victim = next(waiting for waiting in self._items if self._counts(waiting))
+                self._items.remove(victim)
+            elif counts:
+                self._filled += 1
             self._items.append(item)
             self._changed.notify_all()
         if victim is not None:
@@ -82,6 +88,7 @@ class FrameQueue(Generic[T]):
             if not self._items:
                 raise Closed
             item = self._items.popleft()
+            self._filled -= self._counts(item)
             self._changed.notify_all()
             return item
 
@@ -96,6 +103,7 @@ class FrameQueue(Generic[T]):
         with self._changed:
             victims = list(self._items)
             self._items.clear()
+            self._filled = 0
             self._changed.notify_all()
         for victim in victims:
             self._dropped(victim)

@@ -8,6 +8,9 @@ import numpy as np
 from edgeseg.colour import rgb_from_yuv
 from edgeseg.types import U8, Frame, Recipe
 
+# Beyond this ratio bilinear sampling steps over whole pixels and sees patterns that are not there.
+_FAR = 3
+
 
 class Sampler:
     """Samples frames of one size into a tensor that it keeps.
@@ -49,4 +52,6 @@ class Sampler:
             # An odd last row or column would turn the exact 2:1 into the slow general case.
             even = plane[: half[0] * 2, : half[1] * 2]
             plane = cv2.resize(even, half[::-1], dst=buffer, interpolation=cv2.INTER_AREA)
-        cv2.resize(plane, (width, height), dst=small, interpolation=cv2.INTER_LINEAR)
+        # A picture of quite another shape than the model's may still be much too long in one direction.
+        far = plane.shape[0] > _FAR * height or plane.shape[1] > _FAR * width
+        cv2.resize(plane, (width, height), dst=small, interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR)

@@ -189,6 +189,8 @@ class Stream:
             now = time.monotonic()
             # The encoder's last pictures come out after the source has failed: they do not make it run.
             if self._playing and status.state is not State.RUNNING:
+                if status.state is State.BACKING_OFF:
+                    _log.info("%s: running again", status.name)
                 status.state, status.reason = State.RUNNING, ""
             gap_ms = tag.timestamp_ms - self._last_ms
             if 0 < gap_ms < 1000:

@@ -77,13 +77,21 @@ class StreamSupervisor:
                 _log.warning("%s: %s", self.status.name, remark)
             self._stages = self._blueprint.load()
         except EdgesegError as exc:
-            self._give_up(exc)
+            self._stay_off(exc)
+        except Exception as exc:  # noqa: BLE001 - a plug-in may be anybody's; the other streams are not concerned
+            _log.debug("%s: preparing failed", self.status.name, exc_info=exc)
+            self._stay_off(StreamError(f"unexpected {type(exc).__name__}: {exc}", hint="is a plug-in the cause?"))
+
+    def _stay_off(self, exc: EdgesegError) -> None:
+        self._give_up(exc)
+        self._blueprint.unload()
+        self._hub.end()
+        for status in self.status.outputs:
+            status.state, status.reason = State.STOPPED, "the stream is off"
 
     def start(self) -> None:
         """Start the outputs, then the source. Without a model there is nothing to start."""
         if self._stages is None:
-            for status in self.status.outputs:
-                status.state, status.reason = State.STOPPED, "the stream is off"
             return
         for output in self._blueprint.outputs:
             output.start(self._hub)

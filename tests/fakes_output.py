@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edgeseg.encoding.flv import FlvReader, make_tag
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import OutputError
+from edgeseg.flv import FlvReader, make_tag
 from edgeseg.types import StreamHeader, Tag, TagKind
 from tests.waiting import wait_until
 

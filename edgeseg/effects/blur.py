@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -10,7 +12,19 @@ from edgeseg.types import U8, Frame, Mask
 
 # Planes are halved until they have fewer rows than twice this; the sigma counts in pixels of a picture of 90 rows.
 _SMALL_ROWS = 72
-_SIGMA, _SIGMA_ROWS = 1.6, 90
+_SIGMA, _SIGMA_ROWS = 2.2, 90
+
+
+_F32 = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """How much of each small pixel is hidden, the same blurred, and with which sigma."""
+
+    here: _F32
+    around: _F32
+    sigma: float
 
 
 class Blur:
@@ -28,23 +42,17 @@ class Blur:
         self._sigma = _SIGMA * strength
         self._blender = Blender()
         self._halves: dict[tuple[int, int], U8] = {}
-        self._large: dict[tuple[int, int], U8] = {}
 
     def apply(self, frame: Frame, mask: Mask, out: Frame) -> None:
-        weights: dict[tuple[int, int], np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = {}
+        weights: dict[tuple[int, ...], _Weight] = {}
         for plane, target in zip(frame.planes, out.planes, strict=True):
             small = self._halved(plane)
-            size = small.shape[::-1]
-            if size not in weights:
-                hidden = cv2.resize(cv2.bitwise_not(mask.alpha), size, interpolation=cv2.INTER_AREA)
-                # Never quite nothing, so that a frame that is all person still has a background to show at its edges.
-                weights[size] = hidden.astype(np.float32) + 0.5
-            soft = self._blurred(small, weights[size])
-            large = self._large.get(plane.shape)
-            if large is None:
-                large = self._large[plane.shape] = np.empty(plane.shape, np.uint8)
-            cv2.resize(soft, plane.shape[::-1], dst=large, interpolation=cv2.INTER_LINEAR)
-            self._blender.blend(plane, large, mask.alpha, target)
+            weight = weights.get(small.shape)
+            if weight is None:
+                weight = weights[small.shape] = self._weight(mask.alpha, small.shape)
+            soft = self._blurred(small, weight)
+            cv2.resize(soft, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
+        self._blender.blend_planes(frame.planes, out.planes, mask.alpha, out.planes)
 
     def _halved(self, plane: U8) -> U8:
         while plane.shape[0] >= 2 * _SMALL_ROWS and plane.shape[1] >= 2 * _SMALL_ROWS:
@@ -57,11 +65,16 @@ class Blur:
             )
         return plane
 
-    def _blurred(self, small: U8, weight: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> U8:
+    def _weight(self, alpha: U8, shape: tuple[int, ...]) -> _Weight:
+        hidden = cv2.resize(cv2.bitwise_not(alpha), shape[::-1], interpolation=cv2.INTER_LINEAR)
+        # Never quite nothing, so that a frame that is all person still has a background to show at its edges.
+        weight = hidden.astype(np.float32) + 0.5
+        sigma = self._sigma * shape[0] / _SIGMA_ROWS
+        return _Weight(weight, cv2.GaussianBlur(weight, (0, 0), sigma), sigma)
+
+    def _blurred(self, small: U8, weight: _Weight) -> U8:
         """The mean of the hidden surroundings: blur(picture * weight) / blur(weight)."""
-        sigma = self._sigma * small.shape[0] / _SIGMA_ROWS
-        weighted = cv2.multiply(small, weight, dtype=cv2.CV_32F)
-        total = cv2.GaussianBlur(weight, (0, 0), sigma)
-        soft = cv2.divide(cv2.GaussianBlur(weighted, (0, 0), sigma), total)
+        weighted = cv2.multiply(small, weight.here, dtype=cv2.CV_32F)
+        soft = cv2.divide(cv2.GaussianBlur(weighted, (0, 0), weight.sigma), weight.around)
         result: U8 = cv2.convertScaleAbs(soft)
         return result

@@ -31,8 +31,12 @@ class Overlay:
     def apply(self, frame: Frame, mask: Mask, out: Frame) -> None:
         alpha = cv2.bitwise_not(mask.alpha) if self._other else mask.alpha
         alpha = cv2.LUT(alpha, self._strength)
-        for plane, value, target in zip(frame.planes, yuv_of(self._color, frame.colour), out.planes, strict=True):
-            self._blender.blend(self._tint((plane.shape[0], plane.shape[1]), value), plane, alpha, target)
+        colour = yuv_of(self._color, frame.colour)
+        tints = [
+            self._tint((plane.shape[0], plane.shape[1]), value)
+            for plane, value in zip(frame.planes, colour, strict=True)
+        ]
+        self._blender.blend_planes(tints, frame.planes, alpha, out.planes)
 
     def _tint(self, shape: tuple[int, int], value: int) -> U8:
         tint = self._tints.get((shape, value))

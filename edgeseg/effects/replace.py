@@ -39,8 +39,7 @@ class Replace:
         self._still_for: tuple[int, int, Colour] | None = None
 
     def apply(self, frame: Frame, mask: Mask, out: Frame) -> None:
-        for keep, other, target in zip(frame.planes, self._background(frame), out.planes, strict=True):
-            self._blender.blend(keep, other, mask.alpha, target)
+        self._blender.blend_planes(frame.planes, self._background(frame), mask.alpha, out.planes)
 
     def _background(self, frame: Frame) -> Planes:
         if self._video is not None:

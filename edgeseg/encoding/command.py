@@ -141,7 +141,12 @@ def probe_encoder(settings: EncoderSettings, timeout_s: float = 15.0) -> None:
     material = header(raw) + b"".join(block_head(VIDEO_TRACK, n * 33, size) + b"\x80" * size for n in range(2))
     try:
         done = subprocess.run(
-            encode_command(settings, raw), input=material, capture_output=True, timeout=timeout_s, check=False
+            encode_command(settings, raw),
+            input=material,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            start_new_session=True,
         )
     except OSError as exc:
         raise EncoderError(f"cannot run {settings.ffmpeg}: {exc.strerror}", permanent=True) from exc

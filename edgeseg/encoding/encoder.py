@@ -11,19 +11,18 @@ import time
 from collections.abc import Callable, Sequence
 
 from edgeseg.encoding.command import EncoderSettings, encode_command
-from edgeseg.encoding.flv import FlvReader
 from edgeseg.encoding.matroska import AUDIO_TRACK, VIDEO_TRACK, RawFormat, block_head, header
 from edgeseg.errors import EncoderError
 from edgeseg.ffmpeg import LastWords
+from edgeseg.flv import FlvReader
 from edgeseg.frames import Canvas
 from edgeseg.queues import Closed, FrameQueue, WhenFull
 from edgeseg.types import Tag, TagKind
 
 _F_SETPIPE_SZ = 1031
 _PIPE_BYTES = 1 << 20
-_QUEUE_S = 0.5
-# Audio packets share the queue with the pictures; a picture comes with two or three of them.
-_AUDIO_PER_FRAME = 4
+# Enough for a keyframe's longer encode. No more: when the encoder is what is too slow, a full queue is latency.
+_QUEUE_S = 0.2
 # How often a thread that waits for room looks whether the child still works.
 _CHECK_S = 0.25
 # How long a child that has said everything may take to exit.
@@ -72,10 +71,11 @@ class Encoder:
         self._name = name
         self._stall_s = stall_s
         self._near_ms = near_ms
-        frames = max(2, round(_QUEUE_S * float(raw.fps)))
-        capacity = frames * (1 + _AUDIO_PER_FRAME if raw.audio else 1)
         self._queue: FrameQueue[_Item] = FrameQueue(
-            capacity, when_full, self._dropped, droppable=lambda item: isinstance(item[1], Canvas)
+            max(2, round(_QUEUE_S * float(raw.fps))),
+            when_full,
+            self._dropped,
+            counts=lambda item: isinstance(item[1], Canvas),
         )
         self._captured: dict[int, float] = {}
         self._failure: EncoderError | None = None

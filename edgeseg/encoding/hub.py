@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgeseg.encoding.flv import file_header, payload, retime
+from edgeseg.flv import file_header, payload, retime
 from edgeseg.status import Subscriber
 from edgeseg.types import StreamHeader, Tag, TagKind
 

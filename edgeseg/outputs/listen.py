@@ -12,12 +12,12 @@ import time
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-from edgeseg.encoding.retiming import ViewerTimeline
 from edgeseg.errors import OutputError
 from edgeseg.outputs import rtmp
 from edgeseg.outputs.feed import DropLog, TagSource
 from edgeseg.outputs.tagqueue import Ended, TagQueue
 from edgeseg.redact import redact_url
+from edgeseg.retiming import ViewerTimeline
 from edgeseg.status import OutputStatus
 from edgeseg.types import State, StreamHeader, Tag
 

@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import ffmpeg
 
-from edgeseg.encoding.flv import WRAP_MS
-from edgeseg.encoding.retiming import Rebase
 from edgeseg.errors import OutputError
+from edgeseg.flv import WRAP_MS
 from edgeseg.outputs.child import Child, ChildDied, ChildStalled
 from edgeseg.outputs.complaints import network_error
 from edgeseg.outputs.probing import probe_bytes
 from edgeseg.redact import redact, redact_url
+from edgeseg.retiming import Rebase
 from edgeseg.types import StreamHeader, Tag
 
 _log = logging.getLogger(__name__)

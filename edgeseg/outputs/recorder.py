@@ -9,12 +9,12 @@ from pathlib import Path
 
 import ffmpeg
 
-from edgeseg.encoding.retiming import Rebase
 from edgeseg.errors import OutputError
 from edgeseg.outputs.child import Child, ChildDied, ChildStalled
 from edgeseg.outputs.complaints import disk_error
 from edgeseg.outputs.probing import probe_bytes
 from edgeseg.outputs.segments import FORMATS, leftovers, new_part, publish_segment, salvage
+from edgeseg.retiming import Rebase
 from edgeseg.status import OutputStatus
 from edgeseg.types import StreamHeader, Tag
 

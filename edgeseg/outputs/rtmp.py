@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgeseg.encoding.flv import TAG_HEADER_BYTES, TAG_TRAILER_BYTES, WRAP_MS
+from edgeseg.flv import TAG_HEADER_BYTES, TAG_TRAILER_BYTES, WRAP_MS
 from edgeseg.types import Tag
 
 HANDSHAKE_BYTES = 1536

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import WSCloseCode, web
 
-from edgeseg.encoding.flv import retime
+from edgeseg.flv import retime
 from edgeseg.service._viewer import Viewer
 from edgeseg.service._viewers import TooManyViewersError, Viewers
 from edgeseg.service.fmp4 import Fmp4Muxer, UnplayableError

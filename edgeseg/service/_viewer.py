@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from edgeseg.encoding.retiming import ViewerTimeline
+from edgeseg.retiming import ViewerTimeline
 from edgeseg.status import OutputStatus
 from edgeseg.types import StreamHeader, Tag
 

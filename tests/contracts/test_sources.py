@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,9 @@ SOURCES = {
     "file url": Case(lambda folder, url: AvSource((folder / "clip.mp4").as_uri()), 25, sound=True),
     "file without its sound": Case(lambda folder, url: AvSource(str(folder / "clip.mp4"), audio=False), 25),
     "looped file": Case(lambda folder, url: AvSource(str(folder / "clip.mp4"), loop=True), None, sound=True),
-    "looped, sound is longer": Case(lambda folder, url: AvSource(str(folder / "long_sound.mkv"), loop=True), None, sound=True),
+    "looped, sound is longer": Case(
+        lambda folder, url: AvSource(str(folder / "long_sound.mkv"), loop=True), None, sound=True
+    ),
     "odd sides": Case(lambda folder, url: AvSource(str(folder / "odd.mkv")), 5, (65, 49)),
     "4:4:4, full range": Case(lambda folder, url: AvSource(str(folder / "yuv444.mkv")), 5),
     "rgb": Case(lambda folder, url: AvSource(str(folder / "rgb.mkv")), 5),
@@ -72,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
 
 
@@ -146,12 +148,12 @@ def test_timestamps_never_go_backwards(source: Source, case: Case) -> None:
     source.open()
     got = items(source, 400)
     times = [frame.pts * frame.time_base for frame in frames_of(got)]
-    assert all(b > a for a, b in zip(times, times[1:]))
+    assert all(b > a for a, b in pairwise(times))
     sounds = [item.pts * item.time_base for item in got if isinstance(item, AudioPacket)]
-    assert all(b >= a for a, b in zip(sounds, sounds[1:]))
+    assert all(b >= a for a, b in pairwise(sounds))
     assert bool(sounds) == case.sound
     if case.count != 9:
-        assert max(abs(b - a - 1 / case.fps) for a, b in zip(times, times[1:])) < Fraction(1, 500) or case.count is None
+        assert max(abs(b - a - 1 / case.fps) for a, b in pairwise(times)) < Fraction(1, 500) or case.count is None
 
 
 def test_the_arrays_keep_their_memory(source: Source) -> None:

@@ -141,7 +141,7 @@ class Daemon:
         return self.wait_end(timeout_s), time.monotonic() - began
 
     def kill(self) -> None:
-        """kill -9."""
+        """Give it no chance: SIGKILL."""
         self.process.kill()
         self.process.wait(10)
 

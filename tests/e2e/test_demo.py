@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 import yaml
 
+from edgeseg.types import U8
 from tests.e2e.daemon import Daemon, descendants, is_alive
-from tests.equipment.read_clip import read_facts, read_pictures, read_sound, read_times
 from tests.equipment.process import running
+from tests.equipment.read_clip import read_facts, read_pictures, read_sound, read_times
 from tests.equipment.receiver import Receiver
 from tests.ports import free_port
 from tests.waiting import wait_until
@@ -91,9 +92,11 @@ def test_the_snapshot_shows_the_other_background(demo: Demo) -> None:
     status, jpeg = demo.get("/streams/demo/snapshot.jpg")
     assert status == 200
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    background = cv2.imread(str(DEMO / "background.jpg"))
+    assert picture is not None
+    assert background is not None
     clip = read_facts(DEMO / "clip.mp4")
     assert picture.shape == (clip.height, clip.width, 3)
-    background = cv2.imread(str(DEMO / "background.jpg"))
     # The corners above belong to no person.
     corner = (slice(8, clip.height // 8), slice(8, clip.width // 12))
     shown, wanted = (
@@ -142,12 +145,13 @@ def test_nobody_is_bothered(demo: Demo) -> None:
 
 
 def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
-    with Demo(tmp_path) as demo, Receiver(demo.watch_at, tmp_path / "viewer.mkv") as viewer:
+    with Demo(tmp_path) as demo:
         demo.wait_for_pictures(60)
-        wait_until(lambda: viewer.bytes > 200_000, 30, "a picture for the viewer")
-        children = descendants(demo.pid)
-        code, took_s = demo.stop()
-        received = viewer.wait(10)
+        with Receiver(demo.watch_at, tmp_path / "viewer.mkv") as viewer:
+            wait_until(lambda: viewer.bytes > 200_000, 30, "a picture for the viewer")
+            children = descendants(demo.pid)
+            code, took_s = demo.stop()
+            received = viewer.wait(10)
         assert code == 0
         assert took_s < 5
         assert not [child for child in children if is_alive(child)]
@@ -221,14 +225,15 @@ def _ffplay(url: str, log: Path) -> None:
     assert "Invalid" not in log.read_text(errors="replace")
 
 
-def _cover(background: np.ndarray, picture: np.ndarray) -> np.ndarray:
+def _cover(background: U8, picture: U8) -> U8:
     """The background as `fit: cover` shows it."""
     height, width = picture.shape[:2]
     scale = max(height / background.shape[0], width / background.shape[1])
     size = (round(background.shape[1] * scale), round(background.shape[0] * scale))
     scaled = cv2.resize(background, size, interpolation=cv2.INTER_AREA)
     top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
-    return scaled[top : top + height, left : left + width]
+    part: U8 = scaled[top : top + height, left : left + width]
+    return part
 
 
 def _stop_child(pid: int) -> bool:

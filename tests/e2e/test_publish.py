@@ -105,6 +105,39 @@ def test_every_picture_comes_once_and_in_order(tmp_path: Path) -> None:
         assert max(abs(p.pts_s - zero_s - float(t)) for p, t in zip(pictures, times, strict=True)) <= 0.0015
 
 
+def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+    times = even_times(14)
+    clip = tmp_path / "stamped.mp4"
+    write_stamped_clip(clip, times=times, width=640, height=360)
+    recordings = tmp_path / "recordings"
+    with NginxRtmp() as server:
+        stream = {"source": str(clip), "effect": "passthrough", "allow_uncovered": True}
+        stream |= {"publish": server.url("s"), "record": str(recordings)}
+        with Daemon(tmp_path, {"s": stream}) as daemon:
+
+            def publishing(state: str) -> bool:
+                return daemon.metric("edgeseg_output_state", kind="publish", state=state) == 1
+
+            wait_until(lambda: server.is_published("s"), 15, "the first connection")
+            server.stop()
+            wait_until(lambda: publishing("backing_off"), 10, "the loss of the server")
+            assert daemon.state("s") == "running"
+            server.start()
+            with Receiver(server.url("s"), tmp_path / "received.mkv") as receiver:
+                wait_until(lambda: publishing("running"), 15, "the second connection")
+                assert daemon.metric("edgeseg_output_reconnects_total", kind="publish") == 1
+                assert daemon.wait_end(60) == 0
+                received = receiver.wait(20)
+    # The disk has not noticed.
+    (recording,) = recordings.iterdir()
+    assert [read_stamp(picture.y) for picture in read_pictures(recording)] == list(range(len(times)))
+    # Who watches afterwards sees the rest, to the last picture.
+    seen = [read_stamp(picture.y) for picture in read_pictures(received)]
+    assert seen == list(range(seen[0], len(times)))
+    errors = [line for line in daemon.log().splitlines() if " error " in line]
+    assert 1 <= len(errors) == len({line.split(" ", 1)[1] for line in errors}) <= 2, daemon.log()
+
+
 def _frames(clip: Path) -> list[Frame]:
     source = AvSource(str(clip), audio=False)
     source.open()
@@ -168,7 +201,8 @@ def _certain(probability: U8, width: int, height: int) -> tuple[np.ndarray, np.n
 def _full(plane: U8, frame: Frame) -> U8:
     if plane.shape == frame.y.shape:
         return plane
-    return cv2.resize(plane, (frame.width, frame.height), interpolation=cv2.INTER_NEAREST)
+    full: U8 = cv2.resize(plane, (frame.width, frame.height), interpolation=cv2.INTER_NEAREST)
+    return full
 
 
 def _rounded(picture: Picture) -> int:

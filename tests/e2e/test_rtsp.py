@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,12 +85,14 @@ def test_a_camera_that_goes_away_and_comes_back(flash_beep: Path, tmp_path: Path
     assert told
     assert len(told) == len(set(told)) <= 3, daemon.log()
     assert "Traceback" not in daemon.log()
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     assert min(gaps) > 0
     assert len(times) > 100
-    # The pause is there, as long as it was; else there is only what came late while the camera was opened.
+    assert "cam: running again" in daemon.log()
+    # The pause is there, as long as it was. Else there is only what came too late while camera and server were opened:
+    # up to the next keyframe, which comes every two seconds.
     assert 4 < max(gaps) < 25
-    assert sorted(gaps)[-2] < 1.5
+    assert sorted(gaps)[-2] < 2.5
 
 
 def test_a_wrong_password_is_told_and_kept(flash_beep: Path, tmp_path: Path) -> None:
@@ -109,10 +112,12 @@ def test_a_wrong_password_is_told_and_kept(flash_beep: Path, tmp_path: Path) -> 
 
 
 def test_the_right_password_opens(flash_beep: Path, tmp_path: Path) -> None:
-    with RtspCamera(flash_beep, user="viewer", password="r1ght:one@%") as camera:
-        with Daemon(tmp_path, {"cam": {"source": camera.url, **_BARE}}) as daemon:
-            daemon.wait_for_state("cam", "running")
-            assert daemon.stop()[0] == 0
+    with (
+        RtspCamera(flash_beep, user="viewer", password="r1ght:one@%") as camera,
+        Daemon(tmp_path, {"cam": {"source": camera.url, **_BARE}}) as daemon,
+    ):
+        daemon.wait_for_state("cam", "running")
+        assert daemon.stop()[0] == 0
     assert "r1ght" not in daemon.log() + daemon.printed()
 
 

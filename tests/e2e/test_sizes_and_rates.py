@@ -30,8 +30,9 @@ pytestmark = pytest.mark.e2e
 _BARE = {"effect": "passthrough", "allow_uncovered": True}
 # Colour bars that reach into every corner: R'G'B'.
 BARS = [
-    (235, 235, 235), (200, 200, 20), (20, 200, 200), (20, 200, 20), (200, 20, 200), (200, 20, 20), (20, 20, 200), (16, 16, 16),
-]  # fmt: skip
+    *((235, 235, 235), (200, 200, 20), (20, 200, 200), (20, 200, 20)),
+    *((200, 20, 200), (200, 20, 20), (20, 20, 200), (16, 16, 16)),
+]
 
 
 def record(folder: Path, clip: Path, **settings: Any) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,7 @@ def write_flash_beep_clip(path: Path, seconds: int, width: int = 320, height: in
 def flashes(pictures: list[Picture]) -> list[float]:
     """When each flash begins, in seconds; one whose first picture may have been dropped is left out."""
     lit = [(picture.pts_s, picture.y.mean() > 120) for picture in pictures]
-    pairs = zip(lit, lit[1:], strict=False)
-    return [time for (before, was), (time, now) in pairs if now and not was and time - before < 1.5 / _RATE]
+    return [time for (before, was), (time, now) in pairwise(lit) if now and not was and time - before < 1.5 / _RATE]
 
 
 def beeps(sound: Sound) -> list[float]:

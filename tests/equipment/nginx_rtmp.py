@@ -112,7 +112,7 @@ class NginxRtmp:
 
     def is_published(self, name: str) -> bool:
         found = re.search(rf"<stream>\s*<name>{re.escape(name)}</name>.*?</stream>", self.stat(), re.S)
-        return bool(found) and "<publishing/>" in found[0]
+        return found is not None and "<publishing/>" in found[0]
 
     def _is_up(self, process: subprocess.Popen[bytes]) -> bool:
         if process.poll() is not None:

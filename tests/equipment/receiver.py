@@ -53,6 +53,9 @@ class Receiver:
 
     @property
     def bytes(self) -> int:
+        """How much has come; raises when the receiver has ended."""
+        if self._ffmpeg.poll() is not None:
+            raise AssertionError(f"the receiver ended with {self._ffmpeg.returncode}: {self.log()}")
         return self.path.stat().st_size if self.path.exists() else 0
 
     def log(self) -> str:

@@ -44,8 +44,8 @@ def write_clip(
     options = {"crf": str(crf), "preset": "veryfast", "bf": "0"} if codec == "libx264" else {}
     time_base = Fraction(1, 90_000)
     with av.open(str(path), "w") as container:
-        video = container.add_stream(codec, rate=rate, options=options)
-        audio = None if sound is None else container.add_stream("aac", rate=_RATE, layout="mono")
+        video: Any = container.add_stream(codec, rate=rate, options=options)
+        audio: Any = None if sound is None else container.add_stream("aac", rate=_RATE, layout="mono")
         context = video.codec_context
         context.pix_fmt, context.time_base, context.gop_size = pix_fmt, time_base, max(1, round(rate))
         if colour is not None:
@@ -83,6 +83,6 @@ def _frame(planes: Planes, pix_fmt: str) -> av.VideoFrame:
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, pix_fmt)
     for plane, values in zip(frame.planes, planes, strict=True):
-        target = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        target = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         target[: values.shape[0], : values.shape[1]] = values
     return frame

@@ -74,7 +74,9 @@ def photo() -> U8:
     y, x = np.indices((160, 120))
     rgb = np.stack([60 + y, 120 + x // 2, 200 - y // 2], axis=-1).astype(np.uint8)
     rgb[np.hypot(x - 60, y - 80) < 35] = (250, 220, 60)
-    for corner, color in zip([(0, 0), (0, 100), (140, 0), (140, 100)], [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)]):
+    for corner, color in zip(
+        [(0, 0), (0, 100), (140, 0), (140, 100)], [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)]
+    ):
         rgb[corner[0] : corner[0] + 20, corner[1] : corner[1] + 20] = color
     return rgb
 

@@ -12,9 +12,9 @@ from typing import BinaryIO, Self, cast
 
 import numpy as np
 
-from edgeseg.encoding.flv import FlvReader
 from edgeseg.encoding.hub import Hub
 from edgeseg.ffmpeg import find_ffmpeg
+from edgeseg.flv import FlvReader
 from edgeseg.status import LatestFrame, StreamStatus, Subscriber
 from edgeseg.types import Colour, Frame, State
 

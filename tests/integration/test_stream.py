@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import signal
 import threading
@@ -13,8 +14,8 @@ from fractions import Fraction
 import av
 import pytest
 
-from edgeseg.encoding.flv import file_header
 from edgeseg.errors import EncoderError, SourceError
+from edgeseg.flv import file_header
 from edgeseg.status import StreamStatus
 from edgeseg.stream import VideoSettings
 from edgeseg.types import AudioFormat, AudioPacket, State, TagKind
@@ -74,7 +75,7 @@ def test_after_a_failure_time_goes_on_and_the_encoder_stays(rig: Rig) -> None:
     times = rig.viewer.times()
     assert len(times) == 20
     assert times == sorted(set(times))
-    assert [b - a for a, b in zip(times[10:], times[11:])] == [40] * 9
+    assert [b - a for a, b in itertools.pairwise(times[10:])] == [40] * 9
     assert rig.status.encoder_starts == 1
     assert [header.epoch for header in rig.viewer.headers] == [1]
     assert decoded(rig) == 20
@@ -142,7 +143,7 @@ class KillsTheEncoder(FakeSource):
         super().__init__(items, **options)  # type: ignore[arg-type]
         self._rig, self._left = rig, after
 
-    def read(self):  # noqa: ANN201
+    def read(self):
         self._left -= 1
         if self._left == 0:
             child = self._rig.stream._encoder._child

@@ -128,8 +128,11 @@ def test_saving_replaces_the_tables_and_nothing_else(bench: Any, tmp_path: Path)
     page = tmp_path / "performance.md"
     page.write_text(shipped)
     figures = {"ours": 1.25, "usual": 5.0, "floor": 1.0, "ratio_floor": 1.25, "ratio_usual": 0.25}
-    results = {
-        "machine": dict.fromkeys(("cpu", "cores", "python", "openvino", "opencv", "av", "ffmpeg", "load_before"), "x"),
+    results: dict[str, Any] = {
+        "machine": {
+            **dict.fromkeys(("cpu", "cores", "python", "openvino", "opencv", "av", "ffmpeg"), "x"),
+            "load_before": "0.1",
+        },
         "clip": "clip.mp4",
         "rounds": 3,
         "results": {"720p": {"blur": figures}},
@@ -140,6 +143,8 @@ def test_saving_replaces_the_tables_and_nothing_else(bench: Any, tmp_path: Path)
     report.save(results, page)
     assert page.read_text() == once
     assert "| 720p | blur   | 1.2" in once
+    assert report.BUSY_NOTE not in once
+    assert report.BUSY_NOTE in report.tables(results | {"machine": results["machine"] | {"load_before": "3.0"}})
     assert once.split(report.BEGIN)[0] == shipped.split(report.BEGIN)[0]
     assert once.split(report.END)[1] == shipped.split(report.END)[1]
 

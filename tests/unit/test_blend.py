@@ -100,7 +100,9 @@ def test_a_single_speck_is_seen_wherever_it_is(row: int, column: int, full: bool
 @pytest.mark.parametrize(("value", "which"), [(0, "other"), (255, "keep")])
 @pytest.mark.parametrize("shape", [(45, 80), (44, 81), (720, 1280)], ids=str)
 def test_nothing_to_mix_is_a_copy(value: int, which: str, shape: tuple[int, int]) -> None:
-    planes = {name: np.random.default_rng(n).integers(0, 256, shape, np.uint8) for n, name in enumerate(["keep", "other"])}
+    planes = {
+        name: np.random.default_rng(n).integers(0, 256, shape, np.uint8) for n, name in enumerate(["keep", "other"])
+    }
     out = np.empty(shape, np.uint8)
     Blender().blend(planes["keep"], planes["other"], np.full((36, 64), value, np.uint8), out)
     np.testing.assert_array_equal(out, planes[which])

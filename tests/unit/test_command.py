@@ -50,7 +50,9 @@ def test_the_measured_default() -> None:
 
 def test_what_is_set_is_used() -> None:
     got = options(
-        EncoderSettings("ffmpeg", preset="medium", bitrate=123_456, threads=3, options={"profile:v": "baseline", "g": "7"})
+        EncoderSettings(
+            "ffmpeg", preset="medium", bitrate=123_456, threads=3, options={"profile:v": "baseline", "g": "7"}
+        )
     )
     assert (got["-preset"], got["-b:v"], got["-threads"]) == ("medium", "123456", "3")
     assert (got["-profile:v"], got["-g"]) == ("baseline", "7")
@@ -88,7 +90,13 @@ def test_sound_is_mapped_only_where_there_is_some() -> None:
 
 @pytest.mark.parametrize(
     ("codec", "rate", "copied"),
-    [("aac", 48_000, True), ("mp3", 44_100, True), ("mp3", 48_000, False), ("opus", 48_000, False), ("pcm_alaw", 8000, False)],
+    [
+        ("aac", 48_000, True),
+        ("mp3", 44_100, True),
+        ("mp3", 48_000, False),
+        ("opus", 48_000, False),
+        ("pcm_alaw", 8000, False),
+    ],
 )
 def test_what_flv_can_hold_is_copied(codec: str, rate: int, copied: bool) -> None:
     audio = AudioFormat(codec, rate, 2)

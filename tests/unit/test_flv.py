@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.encoding.flv import WRAP_MS, FlvReader, file_header, make_tag, payload, retime
-from edgeseg.encoding.retiming import Rebase, ViewerTimeline
 from edgeseg.errors import EncoderError
+from edgeseg.flv import WRAP_MS, FlvReader, file_header, make_tag, payload, retime
+from edgeseg.retiming import Rebase, ViewerTimeline
 from edgeseg.types import Tag, TagKind
 from tests.fakes_output import audio_config, group, make_flv, metadata, picture, read_tags, sound, video_config
 

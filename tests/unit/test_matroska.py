@@ -93,8 +93,22 @@ def tone(codec: str) -> tuple[AudioFormat, list[tuple[int, bytes]]]:
     encoder, container_format = TONES[codec]
     rate = "8000" if codec in ("pcm_alaw", "pcm_mulaw") else "48000"
     made = subprocess.run(
-        [find_ffmpeg(), "-v", "error", "-f", "lavfi", "-i", f"sine=440:r={rate}:d=0.4", "-ac", "2"]
-        + ["-c:a", encoder, "-f", container_format, "pipe:1"],
+        [
+            find_ffmpeg(),
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            f"sine=440:r={rate}:d=0.4",
+            "-ac",
+            "2",
+            "-c:a",
+            encoder,
+            "-f",
+            container_format,
+            "pipe:1",
+        ],
         check=True,
         capture_output=True,
     ).stdout
@@ -134,10 +148,12 @@ def test_what_matroska_has_no_name_for_is_refused_beforehand() -> None:
 
 
 @pytest.mark.parametrize("find", [find_ffmpeg, imageio_ffmpeg.get_ffmpeg_exe], ids=["system", "bundled"])
-def test_both_ffmpegs_read_it_from_a_pipe(find) -> None:  # noqa: ANN001
+def test_both_ffmpegs_read_it_from_a_pipe(find) -> None:
     stream = written(RawFormat(34, 18, Fraction(25), Colour()), TIMES[:4])
     command = [find(), "-v", "error", "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0"]
-    done = subprocess.run([*command, "-f", "framemd5", "-fps_mode", "passthrough", "-"], input=stream, capture_output=True)
+    done = subprocess.run(
+        [*command, "-f", "framemd5", "-fps_mode", "passthrough", "-"], input=stream, capture_output=True
+    )
     assert done.stderr == b""
     lines = [line.split(b",") for line in done.stdout.splitlines() if not line.startswith(b"#")]
     assert [int(line[2]) for line in lines] == [0, 1, 40, 33_000] or len(lines) == 4

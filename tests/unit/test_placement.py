@@ -129,7 +129,12 @@ evens = st.integers(8, 200).map(lambda n: 2 * n)
 
 @settings(max_examples=60, deadline=None)
 @given(
-    sides, sides, evens, evens, st.sampled_from(["contain", "cover", "stretch"]), st.fractions("1/3", 3, max_denominator=60)
+    sides,
+    sides,
+    evens,
+    evens,
+    st.sampled_from(["contain", "cover", "stretch"]),
+    st.fractions("1/3", 3, max_denominator=60),
 )
 def test_always_whole_even_and_in_the_middle(
     width: int, height: int, out_width: int, out_height: int, fit: str, sar: Fraction

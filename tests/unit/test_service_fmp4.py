@@ -10,9 +10,9 @@ from itertools import pairwise
 import av
 import pytest
 
-from edgeseg.encoding.flv import FlvReader, make_tag
 from edgeseg.encoding.hub import Hub
 from edgeseg.ffmpeg import find_ffmpeg
+from edgeseg.flv import FlvReader, make_tag
 from edgeseg.service.fmp4 import Fmp4Muxer, UnplayableError
 from edgeseg.types import StreamHeader, Tag, TagKind
 

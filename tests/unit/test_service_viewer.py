@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from edgeseg.encoding.flv import make_tag
+from edgeseg.flv import make_tag
 from edgeseg.service._viewer import QUEUE_BYTES, QUEUE_MS, Viewer
 from edgeseg.status import OutputStatus
 from edgeseg.types import StreamHeader, Tag, TagKind

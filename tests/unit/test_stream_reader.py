@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from fractions import Fraction
 
@@ -90,14 +91,12 @@ def test_cameras_and_hurried_files_are_not_paced(settings: dict[str, bool]) -> N
 def test_the_rate_comes_down_to_what_is_wanted(given: Fraction, wanted: Fraction) -> None:
     status = StreamStatus("door")
     items = [picture(n, pts=round(1000 * n / given)) for n in range(int(10 * given))]
-    times = [
-        ms for _, ms in reader(FakeSource(items), Clock(), live=True, status=status, fps=wanted)
-    ]
+    times = [ms for _, ms in reader(FakeSource(items), Clock(), live=True, status=status, fps=wanted)]
     assert len(times) == pytest.approx(10 * min(given, wanted), abs=2)
     assert status.frames[("source", "read")] == len(items)
     assert status.frames.get(("source", "skipped"), 0) == len(items) - len(times)
     if wanted < given:
-        gaps = [b - a for a, b in zip(times, times[1:])]
+        gaps = [b - a for a, b in itertools.pairwise(times)]
         assert max(gaps) <= 1000 / wanted + 1000 / given + 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeseg.encoding.flv import retime
+from edgeseg.flv import retime
 from edgeseg.types import Tag, TagKind
 
 
