@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from typing import Protocol, runtime_checkable
 
+from edgeseg.backoff import Backoff
 from edgeseg.errors import OutputError
 from edgeseg.outputs.tagqueue import Ended, TagQueue
 from edgeseg.redact import redact
@@ -16,7 +16,8 @@ from edgeseg.types import Output, State, StreamHeader, Tag
 
 _log = logging.getLogger(__name__)
 
-STABLE_S = 60.0
+# A server may take this long to accept, and still gets the stream from its first picture.
+_OPENING_S = 10.0
 
 
 class TagSource(Protocol):
@@ -32,24 +33,6 @@ class Cancellable(Protocol):
     """An output whose blocked ``open`` or ``write`` can be cut short from another thread."""
 
     def cancel(self) -> None: ...
-
-
-class Backoff:
-    """How long to wait before the next try: 1, 2, 4 … 60 s with jitter, from the start again after a stable minute."""
-
-    def __init__(self, first_s: float = 1.0, longest_s: float = 60.0, stable_s: float = STABLE_S) -> None:
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._stable_s = stable_s
-        self._failures = 0
-
-    def next_s(self, ran_s: float) -> float:
-        """The wait after a failure of something that had run for ``ran_s`` seconds."""
-        if ran_s >= self._stable_s:
-            self._failures = 0
-        pause_s = min(self._longest_s, self._first_s * 2.0 ** min(self._failures, 16))
-        self._failures += 1
-        return pause_s * random.uniform(0.8, 1.2)  # noqa: S311 -- spreads reconnects, hides nothing
 
 
 class DropLog:
@@ -83,6 +66,7 @@ class Feed:
         output: only ever called from the feed's thread (but for ``cancel``).
         status: where state and counters go.
         queue_s: how many seconds of stream may wait for the output.
+        opening_s: and how many while it connects.
         queue_bytes: and how many bytes.
         wait: the source is a file: hold the stream up for ``wait_s`` before anything is dropped.
         wait_s: see ``wait``.
@@ -96,6 +80,7 @@ class Feed:
         status: OutputStatus,
         *,
         queue_s: float = 2.0,
+        opening_s: float = _OPENING_S,
         queue_bytes: int = 16 << 20,
         wait: bool = False,
         wait_s: float = 5.0,
@@ -105,6 +90,7 @@ class Feed:
         self._name = name
         self._output = output
         self._queue_s = queue_s
+        self._opening_s = opening_s
         self._queue_bytes = queue_bytes
         self._wait_s = wait_s if wait else 0.0
         self._backoff = backoff or Backoff()
@@ -142,7 +128,11 @@ class Feed:
 
     def _subscribe(self, source: TagSource) -> TagQueue:
         queue = TagQueue(
-            queue_s=self._queue_s, queue_bytes=self._queue_bytes, wait_s=self._wait_s, dropped=self._drops.dropped
+            queue_s=self._queue_s,
+            opening_s=self._opening_s,
+            queue_bytes=self._queue_bytes,
+            wait_s=self._wait_s,
+            dropped=self._drops.dropped,
         )
         self._queue = queue
         if self._closing.is_set():
@@ -212,6 +202,7 @@ class Feed:
                 self.status.sent_tags += 1
                 self.status.sent_bytes += len(tag.wire)
             if self._running_since is None:
+                queue.opened()
                 self._run_begins()
 
     def _run_begins(self) -> None:

@@ -12,6 +12,10 @@ from edgeseg.types import StreamHeader, Tag
 Item = StreamHeader | tuple[Tag, ...] | Tag
 
 
+# A longer step from one tag to the next is the source's doing.
+_PAUSE_MS = 1000
+
+
 class Ended(Exception):  # noqa: N818 -- a state, not a failure
     """Everything was taken and nothing more will come."""
 
@@ -20,7 +24,8 @@ class TagQueue:
     """A subscriber of the hub that another thread takes tags from.
 
     It holds ``queue_s`` seconds of stream beyond the cached group that it was given at the start, and at most
-    ``queue_bytes`` bytes. When it overflows, everything before the next keyframe in it is dropped, or all of it and
+    ``queue_bytes`` bytes; while the consumer is still connecting it may be ``opening_s`` seconds, until that has been
+    caught up with. When it overflows, everything before the next keyframe in it is dropped, or all of it and
     what comes until the next keyframe; ``dropped`` is told how many tags that were, on the hub's thread. With
     ``wait_s`` the hub is held up that long first, once per stall: for files, whose reader can wait.
     """
@@ -29,11 +34,15 @@ class TagQueue:
         self,
         *,
         queue_s: float = 2.0,
+        opening_s: float = 0.0,
         queue_bytes: int = 16 << 20,
         wait_s: float = 0.0,
         dropped: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._limit_ms = round(queue_s * 1000)
+        self._opening_ms = round(opening_s * 1000)
+        self._opening = opening_s > queue_s
+        self._is_open = False
         self._limit_bytes = queue_bytes
         self._wait_s = wait_s
         self._patient = True
@@ -86,6 +95,10 @@ class TagQueue:
         if lost:
             self._dropped(lost)
 
+    def opened(self) -> None:
+        """The consumer is connected; once it has caught up, ``queue_s`` holds. Called by the consumer."""
+        self._is_open = True
+
     def end(self) -> None:
         """Take no more; what is queued can still be taken. Called by the hub, or by the consumer's owner."""
         with self._changed:
@@ -113,6 +126,8 @@ class TagQueue:
                 return None
             item = self._items.popleft()
             self._bytes -= _size(item)
+            if self._is_open and not self._items:
+                self._opening = False
             self._patient = True
             self._changed.notify_all()
             return item
@@ -130,7 +145,19 @@ class TagQueue:
             return False
         # A cached group counts as the moment of its last picture: it was given, it did not pile up.
         oldest_ms = oldest.timestamp_ms if isinstance(oldest, Tag) else oldest[-1].timestamp_ms
-        return tag.timestamp_ms - oldest_ms > self._limit_ms or self._bytes + len(tag.wire) > self._limit_bytes
+        if self._bytes + len(tag.wire) > self._limit_bytes:
+            return True
+        limit_ms = self._opening_ms if self._opening else self._limit_ms
+        return tag.timestamp_ms - oldest_ms > limit_ms and self._lag_ms(oldest_ms, tag) > limit_ms
+
+    def _lag_ms(self, oldest_ms: int, newest: Tag) -> int:
+        """How much stream waits. A pause of the source in it is not lag: nobody was too slow then."""
+        lag_ms, last_ms = 0, oldest_ms
+        for item in (*self._items, newest):
+            if isinstance(item, Tag):
+                lag_ms += min(max(0, item.timestamp_ms - last_ms), _PAUSE_MS)
+                last_ms = item.timestamp_ms
+        return lag_ms
 
     def _drop_to_keyframe(self) -> int:
         items = list(self._items)

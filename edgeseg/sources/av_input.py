@@ -51,6 +51,8 @@ class AvSource:
         settings = dict(options or {})
         if scheme in ("rtsp", "rtsps"):
             settings.setdefault("rtsp_transport", rtsp_transport)
+            # Or FFmpeg watches twenty frames before it shows the first, to estimate a rate that nobody needs.
+            settings.setdefault("fpsprobesize", "0")
         if scheme in ("http", "https") and input_format in ("mjpeg", "mpjpeg"):
             # Motion JPEG over HTTP has no timestamps; FFmpeg would pretend 25 a second.
             settings.setdefault("use_wallclock_as_timestamps", "1")

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from edgeseg.backoff import Backoff
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.flv import WRAP_MS, retime
-from edgeseg.outputs.feed import Backoff, Feed
+from edgeseg.outputs.feed import Feed
 from edgeseg.outputs.probing import probe_bytes
 from edgeseg.outputs.publisher import Publisher, _reads_presets
 from edgeseg.status import OutputStatus

@@ -14,11 +14,12 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
+from edgeseg.backoff import Backoff
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.flv import retime
-from edgeseg.outputs.feed import Backoff, Feed
+from edgeseg.outputs.feed import Feed
 from edgeseg.outputs.recorder import Recorder
 from edgeseg.outputs.segments import new_part
 from edgeseg.status import OutputStatus

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from edgeseg.backoff import Backoff
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import OutputError
-from edgeseg.outputs.feed import Backoff, Feed
+from edgeseg.outputs.feed import Feed
 from edgeseg.outputs.tagqueue import Ended, TagQueue
 from edgeseg.status import OutputStatus
 from edgeseg.types import State, StreamHeader
@@ -27,7 +28,8 @@ class Bench:
         self.hub = Hub()
         self.output = FakeOutput()
         self.status = OutputStatus("fake", "fake", "nowhere")
-        self.feed = Feed("door/fake", self.output, self.status, backoff=Backoff(0.01, 0.05), **options)  # type: ignore[arg-type]
+        options = {"opening_s": 0.0, "backoff": Backoff(0.01, 0.05), **options}
+        self.feed = Feed("door/fake", self.output, self.status, **options)  # type: ignore[arg-type]
 
     @property
     def written(self) -> list[int]:
@@ -223,3 +225,26 @@ def test_back_off_grows_to_its_limit_and_starts_over_after_a_stable_minute() -> 
         assert 0.8 * nominal <= wait <= 1.2 * nominal
     assert backoff.next_s(61.0) <= 1.2
     assert backoff.next_s(59.0) >= 1.6
+
+
+def test_a_pause_of_the_source_is_not_lag() -> None:
+    dropped: list[int] = []
+    queue = TagQueue(queue_s=2.0, dropped=dropped.append)
+    for tag in (picture(0, key=True), picture(40), picture(10_000), picture(10_040)):
+        queue.tag(tag)
+    assert dropped == []
+    assert len(queue) == 4
+
+
+def test_a_consumer_that_still_connects_has_more_room_until_it_has_caught_up() -> None:
+    dropped: list[int] = []
+    queue = TagQueue(queue_s=0.2, opening_s=2.0, dropped=dropped.append)
+    for tag in group(0, 25):
+        queue.tag(tag)
+    assert dropped == []
+    queue.opened()
+    while len(queue):
+        queue.get(0)
+    for tag in group(1000, 25):
+        queue.tag(tag)
+    assert sum(dropped) > 0

@@ -22,7 +22,7 @@ STAGES = {
     "effects": {"colour", "frames"},
     "encoding": {"frames", "queues", "flv"},
     # The hub's tags are FLV: who writes them elsewhere has to move their times.
-    "outputs": {"flv", "retiming"},
+    "outputs": {"backoff", "flv", "retiming"},
 }
 SHARED = EVERY_STAGE | {name for extra in STAGES.values() for name in extra if "." not in name}
 
