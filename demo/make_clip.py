@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,12 @@ PHOTOGRAPHS = {
     "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
     "hubble_deep_field.jpg": "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
 }
+# What neither the model nor GrabCut tells from her, as corners in the photograph: the flag behind her sleeve, which has
+# the sleeve's colour, and the strip of wall between her arm and the black cloth.
+NOT_HER = (
+    ((0, 395), (23, 395), (23, 511), (0, 511)),
+    ((358, 300), (358, 322), (361, 326), (364, 331), (361, 334), (361, 341), (364, 345), (374, 342), (374, 300)),
+)
 RATE = 48_000
 
 U8 = npt.NDArray[np.uint8]
@@ -47,7 +54,9 @@ def photographs(wheel: Path) -> dict[str, U8]:
             found = hashlib.sha256(data).hexdigest()
             if found != expected:
                 sys.exit(f"{name} in {wheel.name} is another picture: sha256 {found}, expected {expected}")
-            pictures[name] = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].copy()
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            assert picture is not None, name
+            pictures[name] = np.asarray(picture[..., ::-1], np.uint8).copy()
     return pictures
 
 
@@ -62,7 +71,7 @@ def cut_out(person: U8) -> U8:
     labels = np.where(found > 128, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[cv2.erode(found, np.ones((9, 9), np.uint8)) > 200] = cv2.GC_FGD
     labels[cv2.dilate(found, np.ones((9, 9), np.uint8)) < 60] = cv2.GC_BGD
-    labels[395:, :24] = cv2.GC_BGD  # the flag behind her sleeve has the sleeve's colour
+    cv2.fillPoly(labels, [np.array(corners, np.int32) for corners in NOT_HER], cv2.GC_BGD)
     bgr = np.ascontiguousarray(person[..., ::-1])
     cv2.grabCut(bgr, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     hard = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
@@ -95,10 +104,11 @@ def melody() -> npt.NDArray[np.int16]:
         tone *= np.minimum(1, time / 0.02)
         where = (np.arange(tone.size) + i * step) % total  # the last notes ring into the first seconds
         np.add.at(sound, where, tone)
-    return (sound / np.abs(sound).max() * 0.2 * 32767).astype(np.int16)
+    return np.asarray(sound / np.abs(sound).max() * 0.2 * 32767, np.int16)
 
 
-def encode(pictures: list[U8], target: Path) -> None:
+def encode(pictures: Iterable[U8], target: Path) -> None:
+    """Writes the clip; ``pictures`` are its frames in R'G'B', drawn while the earlier ones are encoded."""
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder, "sound.raw")
         sound.write_bytes(melody().tobytes())
@@ -112,7 +122,12 @@ def encode(pictures: list[U8], target: Path) -> None:
             *("-c:a", "aac", "-b:a", "64k", "-shortest", "-movflags", "+faststart", "-map_metadata", "-1"),
             *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact", str(target)),
         ]
-        subprocess.run(command, input=b"".join(picture.tobytes() for picture in pictures), check=True)
+        encoder = subprocess.Popen(command, stdin=subprocess.PIPE)
+        with encoder, encoder.stdin as pipe:  # type: ignore[union-attr]
+            for picture in pictures:
+                pipe.write(picture.tobytes())
+    if encoder.returncode:
+        sys.exit(f"ffmpeg did not write {target.name}: exit code {encoder.returncode}")
 
 
 def main() -> None:
@@ -131,7 +146,7 @@ def main() -> None:
     cv2.imwrite(str(HERE / "astronaut_alpha.png"), alpha)
     scene = cv2.resize(pictures["rocket.jpg"], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     scene = cv2.GaussianBlur(scene, (0, 0), 3)  # a little out of focus, as it would be
-    encode([frame(n, person, alpha, scene) for n in range(FRAMES)], HERE / "clip.mp4")
+    encode((frame(n, person, alpha, scene) for n in range(FRAMES)), HERE / "clip.mp4")
     stars = pictures["hubble_deep_field.jpg"]
     top = (stars.shape[0] - stars.shape[1] * HEIGHT // WIDTH) // 2
     crop = stars[top : top + stars.shape[1] * HEIGHT // WIDTH]

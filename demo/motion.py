@@ -15,8 +15,8 @@ import numpy.typing as npt
 WIDTH, HEIGHT, FPS, FRAMES = 1280, 720, 30, 240
 _HERE = Path(__file__).resolve().parent
 _SIDE = 512  # of the photograph
-_SCALE, _ZOOM = 1.9, 0.03
-_X, _SWAY = 380, 34
+_SCALE, _ZOOM = 1.95, 0.03
+_X, _SWAY = 366, 34
 _Y, _BOB = 70, 8
 
 
@@ -43,7 +43,8 @@ def background_matrix(n: int, width: int, height: int) -> npt.NDArray[np.float64
 def person_alpha(n: int, width: int = WIDTH, height: int = HEIGHT) -> npt.NDArray[np.uint8]:
     """Where the person is in frame ``n``: u8 [height, width], 255 = person."""
     cut_out = cv2.imread(str(_HERE / "astronaut_alpha.png"), cv2.IMREAD_GRAYSCALE)
-    alpha = place(cut_out, person_matrix(n))
+    assert cut_out is not None, "run demo/make_clip.py: astronaut_alpha.png is missing"
+    alpha = place(np.asarray(cut_out, np.uint8), person_matrix(n))
     if (width, height) != (WIDTH, HEIGHT):
         alpha = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(alpha, np.uint8)

@@ -15,11 +15,11 @@ from edgeseg.encoding.command import EncoderSettings
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.masks import MaskRefiner, RefineSettings
 from edgeseg.pipeline import Stages
+from edgeseg.reader import VideoSettings
 from edgeseg.recipes import find_model, load_recipe
 from edgeseg.redact import redact_url
 from edgeseg.sampling import Sampler
 from edgeseg.status import OutputStatus, StreamStatus
-from edgeseg.stream import VideoSettings
 from edgeseg.supervisor import Blueprint, Fed
 from edgeseg.types import Backend, Effect, Recipe, Source
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import signal
 import threading
 import time
 from collections.abc import Callable
+from importlib import metadata
 from types import FrameType
 
 from edgeseg import __version__
@@ -27,6 +29,12 @@ _STOP_S = 3.0
 _TICK_S = 0.25
 
 
+def _build() -> dict[str, str]:
+    """What the process is made of, for the build info metric."""
+    packages = {name: metadata.version(name) for name in ("openvino", "av", "opencv-python-headless", "numpy")}
+    return {"python": platform.python_version(), **{name.split("-")[0]: found for name, found in packages.items()}}
+
+
 class Daemon:
     """One process: the streams of a configuration, and the HTTP service that tells about them.
 
@@ -39,7 +47,7 @@ class Daemon:
         self._duration_s = duration_s
         self._stop = threading.Event()
         self._fatal: tuple[str, BaseException] | None = None
-        self.status = DaemonStatus(__version__)
+        self.status = DaemonStatus(__version__, build=_build())
         self.streams = {name: StreamSupervisor(blueprint(name, config), self._on_fatal) for name in config.enabled}
         http = config.http
         self.http = HttpService(http.host, http.port, http.token, self.streams, self.status)

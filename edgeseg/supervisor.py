@@ -14,8 +14,9 @@ from edgeseg.encoding.command import EncoderSettings, usable_settings
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import EdgesegError, StreamError
 from edgeseg.pipeline import Stages
+from edgeseg.reader import VideoSettings
 from edgeseg.status import LatestFrame, StreamStatus, Subscriber
-from edgeseg.stream import Stream, VideoSettings
+from edgeseg.stream import Stream
 from edgeseg.types import Source, State
 
 _log = logging.getLogger(__name__)

@@ -12,9 +12,10 @@ from edgeseg.encoding.hub import Hub
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.masks import MaskRefiner, RefineSettings
 from edgeseg.pipeline import Stages
+from edgeseg.reader import VideoSettings
 from edgeseg.sampling import Sampler
 from edgeseg.status import LatestFrame, StreamStatus
-from edgeseg.stream import Stream, VideoSettings
+from edgeseg.stream import Stream
 from edgeseg.types import U8, Effect, Recipe, StreamHeader, Tag, TagKind
 from tests.fakes_effect import Bare
 

@@ -16,6 +16,8 @@ from edgeseg.sources.av_input import AvSource
 from edgeseg.types import Frame
 from tests import demo_truth
 
+BT709, LIMITED = 1, 1  # as H.264 and FFmpeg number them
+
 
 def test_it_has_the_announced_form() -> None:
     with av.open(str(demo_truth.CLIP)) as container:
@@ -24,14 +26,35 @@ def test_it_has_the_announced_form() -> None:
         assert video.frames == demo_truth.FRAMES
         assert video.average_rate == demo_truth.FPS
         assert audio.codec_context.name == "aac"
+        assert (video.codec_context.colorspace, video.codec_context.color_range) == (BT709, LIMITED)
     assert demo_truth.CLIP.stat().st_size < 1_500_000
 
 
 def test_it_loops_without_a_jump() -> None:
     with av.open(str(demo_truth.CLIP)) as container:
-        luma = [frame.to_ndarray(format="gray").astype(float) for frame in container.decode(video=0)]
+        planes = (frame.to_ndarray() for frame in container.decode(video=0))  # I420: luma is the upper part
+        luma = [plane[: demo_truth.SIZE[1] : 4, ::4].astype(float) for plane in planes]
     steps = [np.abs(b - a).mean() for a, b in pairwise(luma)]
     assert np.abs(luma[-1] - luma[0]).mean() < 1.5 * max(steps)
+
+
+def test_its_sound_loops_without_a_click() -> None:
+    with av.open(str(demo_truth.CLIP)) as container:
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+        rate = container.streams.audio[0].rate
+    sound = sound[: demo_truth.FRAMES * rate // demo_truth.FPS]
+    assert len(sound) == demo_truth.FRAMES * rate // demo_truth.FPS
+    assert np.abs(sound).max() > 0.05
+    assert abs(sound[-1] - sound[0]) < np.abs(np.diff(sound)).max()
+
+
+def test_she_is_cut_off_by_the_frame_and_by_nothing_else() -> None:
+    for n in range(0, demo_truth.FRAMES, 10):
+        alpha = demo_truth.person_alpha(n)
+        assert alpha[-1].max() == 255, "her cut-out ends above the bottom of the frame"
+        assert not alpha[0].any()
+        assert not alpha[:, 0].any()
+        assert not alpha[:, -1].any()
 
 
 @pytest.mark.parametrize(("name", "bound"), [("selfie", 0.96), ("selfie-landscape", 0.96)])
@@ -46,7 +69,7 @@ def test_the_bundled_models_find_the_person(name: str, bound: float) -> None:
     for n in range(demo_truth.FRAMES):
         frame = source.read()
         assert isinstance(frame, Frame)
-        if n % 5:
+        if n % 10:
             continue
         found = refiner.refine(backend.infer(sampler.sample(frame)), frame.pts).alpha > 127
         true = demo_truth.person_alpha(n, recipe.width, recipe.height) > 127

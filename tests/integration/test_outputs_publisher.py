@@ -177,7 +177,7 @@ def test_the_key_is_in_no_process_list_no_environment_and_no_message(
     assert not [pid for pid in children() if pid in ours]
 
 
-def write_until_it_breaks(publisher: Publisher, tags: list[Tag], limit_s: float = 10.0) -> None:
+def write_until_it_breaks(publisher: Publisher, tags: list[Tag], limit_s: float = 30.0) -> None:
     pause = threading.Event()
     deadline = time.monotonic() + limit_s
     for lap in itertools.count():

@@ -16,8 +16,8 @@ import pytest
 
 from edgeseg.errors import EncoderError, SourceError
 from edgeseg.flv import file_header
+from edgeseg.reader import VideoSettings
 from edgeseg.status import StreamStatus
-from edgeseg.stream import VideoSettings
 from edgeseg.types import AudioFormat, AudioPacket, State, TagKind
 from tests.fakes_source import MS, FakeSource, picture, pictures
 from tests.stream_parts import Rig

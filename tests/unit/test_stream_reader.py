@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import pytest
 
+from edgeseg.reader import Reader, VideoSettings
 from edgeseg.status import StreamStatus
-from edgeseg.stream import VideoSettings, _Reader
 from edgeseg.timeline import Timeline
 from edgeseg.types import AudioPacket, Frame
 from tests.fakes_source import MS, FakeSource, picture, pictures
@@ -35,10 +35,10 @@ class Clock(threading.Event):
 
 def reader(
     source: FakeSource, clock: Clock, *, live: bool = False, status: StreamStatus | None = None, **video: object
-) -> _Reader:
+) -> Reader:
     source.open()
     settings = VideoSettings(**video)  # type: ignore[arg-type]
-    return _Reader(source, Timeline(), settings, live, clock, status or StreamStatus("door"), clock)
+    return Reader(source, Timeline(), settings, live, clock, status or StreamStatus("door"), clock)
 
 
 def test_a_file_is_paced_by_its_timestamps() -> None:

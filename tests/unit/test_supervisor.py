@@ -15,8 +15,8 @@ from edgeseg.backoff import Backoff
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import ConfigError, ModelError, SourceError
 from edgeseg.pipeline import Stages
+from edgeseg.reader import VideoSettings
 from edgeseg.status import StreamStatus
-from edgeseg.stream import VideoSettings
 from edgeseg.supervisor import Blueprint, StreamSupervisor
 from edgeseg.types import Source, State
 from tests.fakes_source import FakeSource, pictures
