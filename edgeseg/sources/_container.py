@@ -20,6 +20,7 @@ _CLOCK = Fraction(1, 90_000)
 _DEFAULT_FPS = Fraction(25)
 # Some cameras announce the tick of their clock (90 kHz) as their rate.
 _HIGHEST_FPS = 240
+_SEGMENTED = {"hls", "dash"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Container:
     def seekable_length(self) -> bool:
         """Whether the container knows how long it is, as a file does and a live stream does not."""
         return bool(self._av.duration)
+
+    @property
+    def comes_in_pieces(self) -> bool:
+        """Whether pictures arrive a segment at a time (HLS, DASH): many at once, then none for seconds."""
+        return any(name in _SEGMENTED for name in self._av.format.name.split(","))
 
     def probe(self, live: bool) -> SourceFormat:
         """Decode the first picture and tell what the input is. The picture is not lost: ``read`` gives it first."""
