@@ -17,10 +17,10 @@ def where_to_look(config: Config, port: int) -> list[str]:
         lines.append(f"  {name}")
         for publish in stream.publish:
             if publish.listen:
-                lines.append(f"    ffplay -fflags nobuffer {publish.url}")
+                lines.append(f"    ffplay {publish.url}")
             else:
                 lines.append(f"    published to {redact_url(publish.url)}")
-        lines.append(f"    ffplay -fflags nobuffer {base}/streams/{name}/live.flv{token}")
+        lines.append(f"    ffplay {base}/streams/{name}/live.flv{token}")
         lines.append(f"    vlc {base}/streams/{name}/live.flv{token}")
         lines.append(f"    snapshot   {base}/streams/{name}/snapshot.jpg{token}")
         if stream.record:

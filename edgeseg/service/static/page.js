@@ -30,7 +30,7 @@ class Card {
     this.find("video").setAttribute("aria-label", `Live picture of ${name}`);
     this.find(".snapshot").href = `${base}/snapshot.jpg`;
     this.find(".flv").href = flv;
-    this.find(".copy").addEventListener("click", (event) => copy(event.target, `ffplay -fflags nobuffer -flags low_delay '${flv}${needsToken ? "?token=YOUR_TOKEN" : ""}'`));
+    this.find(".copy").addEventListener("click", (event) => copy(event.target, `ffplay -flags low_delay '${flv}${needsToken ? "?token=YOUR_TOKEN" : ""}'`));
     this.find(".full").addEventListener("click", () => fullScreen(this.find(".picture")));
     this.player = new Player(this.find(".picture"), base);
     this.find(".sound").addEventListener("click", () => this.player.toggleSound());
