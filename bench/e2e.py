@@ -69,8 +69,12 @@ class Cell:
 
     def floor(self) -> float:
         """Decoding and encoding; the inference is measured apart."""
+        return self._slope(self._light, lambda clip, target: floor.command(self._ffmpeg, clip, target))
+
+    def composited_floor(self) -> float:
+        """The same, where the encoder is given the composited picture."""
         return self._slope(
-            self._light, lambda clip, target: floor.command(self._ffmpeg, clip, self._composited, target)
+            self._light, lambda clip, target: floor.composited_command(self._ffmpeg, clip, self._composited, target)
         )
 
     def _slope(self, clips: list[Clip], command: Callable[[Clip, Path], list[str]]) -> float:
@@ -96,7 +100,9 @@ def measure(ffmpeg: str, source: Path, plan: Plan, say: Callable[[str], None]) -
         rows: dict[tuple[str, str], list[report.Row]] = {key: [] for key in cells}
         for number in range(plan.rounds):
             for key, cell in cells.items():
-                row = report.Row(cell.ours(), cell.usual(), cell.floor(), inference.measure(100))
+                row = report.Row(
+                    cell.ours(), cell.usual(), cell.floor(), cell.composited_floor(), inference.measure(100)
+                )
                 rows[key].append(row)
                 say(f"round {number + 1}/{plan.rounds}, {' '.join(key)}: {row}")
     return {

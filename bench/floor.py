@@ -12,11 +12,21 @@ from edgeseg.backends.openvino import OpenVinoBackend
 from edgeseg.recipes import find_model, load_recipe
 
 
-def command(ffmpeg: str, clip: Clip, composited: Path, target: Path) -> list[str]:
+def command(ffmpeg: str, clip: Clip, target: Path) -> list[str]:
+    """One ffmpeg that decodes ``clip`` on one thread and encodes the same pictures as the daemon encodes its own."""
+    return [
+        *(ffmpeg, "-nostdin", "-v", "error", "-y"),
+        *("-threads", "1", "-i", str(clip.path), "-map", "0:v:0"),
+        *encoder_options(ffmpeg, clip.size),
+        str(target),
+    ]
+
+
+def composited_command(ffmpeg: str, clip: Clip, composited: Path, target: Path) -> list[str]:
     """One ffmpeg that decodes ``clip`` on one thread to nowhere, and encodes ``composited`` as the daemon does.
 
-    What is encoded is what the daemon puts out, because a plain background is much cheaper than the room. The raw
-    pictures come from the page cache: one copy of each is the least that any program would pay.
+    The stricter floor: what is encoded is what the daemon puts out, and a plain or soft background is cheaper to encode
+    than the room. The raw pictures come from the page cache, one copy of each.
     """
     width, height = SIZES[clip.size]
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-r", str(FPS), "-i", str(composited)]

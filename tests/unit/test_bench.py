@@ -76,18 +76,20 @@ def test_all_three_encode_with_the_settings_of_the_daemon(bench: Any, tmp_path: 
     daemons = encode_command(EncoderSettings("ffmpeg", preset="superfast"), raw)
     clip = clips.Clip(tmp_path / "clip.mp4", size, 20, 3)
     usual = bench("usual_loop").pipe_command("ffmpeg", size, "out.flv")
-    least = bench("floor").command("ffmpeg", clip, tmp_path / "composited.yuv", tmp_path / "out.flv")
+    least = bench("floor").command("ffmpeg", clip, tmp_path / "out.flv")
+    strict = bench("floor").composited_command("ffmpeg", clip, tmp_path / "composited.yuv", tmp_path / "out.flv")
     wanted = daemons[daemons.index("0:v:0") + 1 : daemons.index("pipe:1")]
     assert wanted[wanted.index("-vcodec") + 1] == "libx264"
-    for command in (usual, least):
+    for command in (usual, least, strict):
         assert command[-len(wanted) - 1 : -1] == wanted
 
 
 def test_medians_and_ratios(bench: Any) -> None:
     report = bench("report")
-    rows = [report.Row(20.0, 40.0, 14.0, 2.0), report.Row(18.0, 44.0, 13.0, 2.0), report.Row(90.0, 42.0, 16.0, 2.0)]
-    figures = report.summary(rows)
-    assert figures == {"ours": 20.0, "usual": 42.0, "floor": 16.0, "ratio_floor": 1.25, "ratio_usual": 0.476}
+    values = [(20.0, 40.0, 14.0, 8.0, 2.0), (18.0, 44.0, 13.0, 7.0, 2.0), (90.0, 42.0, 16.0, 9.0, 2.0)]
+    figures = report.summary([report.Row(*row) for row in values])
+    wanted = {"ours": 20.0, "usual": 42.0, "floor": 16.0, "ratio_floor": 1.25, "ratio_usual": 0.476}
+    assert figures == {**wanted, "floor_composited": 10.0, "ratio_floor_composited": 2.0}
     cells = report.nested({("720p", "blur"): figures, ("1080p", "blur"): figures})
     assert cells == {"720p": {"blur": figures}, "1080p": {"blur": figures}}
 
@@ -128,6 +130,7 @@ def test_saving_replaces_the_tables_and_nothing_else(bench: Any, tmp_path: Path)
     page = tmp_path / "performance.md"
     page.write_text(shipped)
     figures = {"ours": 1.25, "usual": 5.0, "floor": 1.0, "ratio_floor": 1.25, "ratio_usual": 0.25}
+    figures |= {"floor_composited": 0.8, "ratio_floor_composited": 1.56}
     results: dict[str, Any] = {
         "machine": {
             **dict.fromkeys(("cpu", "cores", "python", "openvino", "opencv", "av", "ffmpeg"), "x"),
