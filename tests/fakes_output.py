@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import OutputError
+from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.flv import FlvReader, make_tag
 from edgeseg.types import StreamHeader, Tag, TagKind
 from tests.waiting import wait_until
 
+FFMPEG = find_ffmpeg()
 FPS = 30
 GROUP = 15
 
@@ -113,9 +115,7 @@ def feed_hub(hub: Hub, tags: Iterable[Tag]) -> None:
         hub.tag(tag)
 
 
-def make_flv(
-    path: Path, ffmpeg: str = "ffmpeg", *, seconds: int = 4, audio: bool = True, size: str = "320x240"
-) -> Path:
+def make_flv(path: Path, ffmpeg: str = FFMPEG, *, seconds: int = 4, audio: bool = True, size: str = "320x240") -> Path:
     """A clip as the encoder makes it, with a keyframe every half second; each picture shows its number."""
     # Eight blocks of 16 pixels, black or white: the picture's number in binary, lowest bit first.
     block = "if(lt(Y,16)*lt(X,128),255*mod(floor(N/pow(2,floor(X/16))),2),lum(X,Y))"
@@ -154,7 +154,7 @@ def numbers_in(path: str | Path, limit: int | None = None) -> list[int]:
 
 
 @contextmanager
-def receiver(url: str, path: Path, ffmpeg: str = "ffmpeg") -> Iterator[subprocess.Popen[bytes]]:
+def receiver(url: str, path: Path, ffmpeg: str = FFMPEG) -> Iterator[subprocess.Popen[bytes]]:
     """A real RTMP server, listening once this returns, that takes one stream into a file and ends with it."""
     command = [ffmpeg, "-v", "error", "-listen", "1", "-i", url, "-c", "copy", "-flush_packets", "1", "-y", str(path)]
     with subprocess.Popen(

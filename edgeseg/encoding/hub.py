@@ -14,6 +14,9 @@ from edgeseg.types import StreamHeader, Tag, TagKind
 _log = logging.getLogger(__name__)
 
 
+_EARLY_TAGS = 256
+
+
 @dataclass(slots=True, eq=False)
 class _Seat:
     """One subscriber. ``started`` turns true with the first keyframe that it gets: nobody starts in between."""
@@ -54,6 +57,8 @@ class Hub:
         self._cache_bytes = 0
         # The header tags that came since the last keyframe: a new encoder's, or an update.
         self._coming: dict[TagKind, Tag] = {}
+        # Sound that came before the stream's first picture: an encoder may need longer for that than sound can wait.
+        self._early: list[Tag] = []
 
     @property
     def header(self) -> StreamHeader | None:
@@ -68,12 +73,20 @@ class Hub:
         if tag.config:
             self._coming[tag.kind] = tag
             return
+        if self._header is None and not tag.keyframe:
+            if tag.kind is TagKind.AUDIO and len(self._early) < _EARLY_TAGS:
+                self._early.append(tag)
+            return
+        self._distribute(tag)
+        early, self._early = self._early, []
+        for sound in early:
+            self._distribute(sound)
+
+    def _distribute(self, tag: Tag) -> None:
         changed: StreamHeader | None = None
         with self._lock:
             if tag.keyframe and (self._coming or self._header is None):
                 changed = self._settle_header()
-            if self._header is None:
-                return
             self._remember(tag)
             seats = self._seats
         # Outside the lock: whoever comes after this point has the tag from the cache and is not in `seats`.

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import ffmpeg
 
 from edgeseg.errors import OutputError
+from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.flv import WRAP_MS
 from edgeseg.outputs.child import Child, ChildDied, ChildStalled
 from edgeseg.outputs.complaints import network_error
@@ -54,10 +55,10 @@ class Publisher:
     """
 
     def __init__(
-        self, url: str, *, ffmpeg: str = "ffmpeg", name: str = "publish", connect_s: float = 8.0, stall_s: float = 4.0
+        self, url: str, *, ffmpeg: str = "auto", name: str = "publish", connect_s: float = 8.0, stall_s: float = 4.0
     ) -> None:
         self._url = url
-        self._ffmpeg = ffmpeg
+        self._ffmpeg = find_ffmpeg(ffmpeg)
         self._name = name
         self._connect_s = connect_s
         self._stall_s = stall_s

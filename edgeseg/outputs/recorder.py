@@ -10,6 +10,7 @@ from pathlib import Path
 import ffmpeg
 
 from edgeseg.errors import OutputError
+from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.outputs.child import Child, ChildDied, ChildStalled
 from edgeseg.outputs.complaints import disk_error
 from edgeseg.outputs.probing import probe_bytes
@@ -49,7 +50,7 @@ class Recorder:
         directory: Path,
         stream: str,
         *,
-        ffmpeg: str = "ffmpeg",
+        ffmpeg: str = "auto",
         segment_s: float = 60.0,
         container: str = "mp4",
         status: OutputStatus | None = None,
@@ -59,7 +60,7 @@ class Recorder:
             raise OutputError(f"cannot record as {container}", hint=f"one of {', '.join(FORMATS)}", permanent=True)
         self._directory = Path(directory)
         self._stream = stream
-        self._ffmpeg = ffmpeg
+        self._ffmpeg = find_ffmpeg(ffmpeg)
         self._segment_ms = round(segment_s * 1000)
         self._container = container
         self._status = status

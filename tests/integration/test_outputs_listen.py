@@ -54,7 +54,7 @@ def served() -> Iterator[Served]:
     made.listen.close()
 
 
-def player(url: str, path: Path, binary: str = "ffmpeg") -> subprocess.Popen[bytes]:
+def player(url: str, path: Path, binary: str = find_ffmpeg()) -> subprocess.Popen[bytes]:
     command = [binary, "-v", "error", "-i", url, "-c", "copy", "-y", str(path)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 

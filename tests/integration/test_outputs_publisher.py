@@ -319,7 +319,7 @@ def test_srt_with_a_passphrase_that_nobody_sees(flv: Path, tmp_path: Path) -> No
     received = tmp_path / "received.ts"
     hub, status = Hub(expects_audio=True), status_of("srt://…")
     address = f"srt://127.0.0.1:{port}?passphrase=v3ry-s3cret-phrase"
-    command = ["ffmpeg", "-v", "error", "-i", f"{address}&mode=listener", "-c", "copy", "-flush_packets", "1"]
+    command = [find_ffmpeg(), "-v", "error", "-i", f"{address}&mode=listener", "-c", "copy", "-flush_packets", "1"]
     with subprocess.Popen([*command, "-y", str(received)], stdin=subprocess.DEVNULL) as server:
         publisher = Publisher(f"{address}&pbkeylen=16", ffmpeg=find_ffmpeg())
         feed = Feed("door/srt", publisher, status, backoff=Backoff(0.2, 0.5))

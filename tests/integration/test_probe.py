@@ -18,6 +18,7 @@ import pytest
 from edgeseg import cli
 from edgeseg.config import load_config_text
 from edgeseg.errors import OutputError
+from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.probe import reach
 from edgeseg.probe.plan import Probe, attempt, plan
 from edgeseg.probe.reach import ProbeError
@@ -45,7 +46,7 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 @contextlib.contextmanager
 def ffmpeg_listening(*arguments: str) -> Iterator[None]:
-    command = ["ffmpeg", "-hide_banner", "-loglevel", "error", *arguments]
+    command = [find_ffmpeg(), "-hide_banner", "-loglevel", "error", *arguments]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield
@@ -74,7 +75,6 @@ def speaks_http(client: socket.socket) -> None:
     client.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg on this machine to play the server")
 def test_a_real_rtmp_server_answers() -> None:
     port = free_port()
     with ffmpeg_listening("-listen", "1", "-f", "flv", "-i", f"rtmp://127.0.0.1:{port}/live/x", "-f", "null", "-"):
@@ -82,10 +82,9 @@ def test_a_real_rtmp_server_answers() -> None:
         assert reach.server(f"rtmp://joe:hunter2@127.0.0.1:{port}/live/thekey") == "answers in RTMP"
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg on this machine to play the server")
 def test_a_real_srt_server_answers() -> None:
     protocols = subprocess.run(
-        ["ffmpeg", "-hide_banner", "-protocols"], capture_output=True, text=True, timeout=10
+        [find_ffmpeg(), "-hide_banner", "-protocols"], capture_output=True, text=True, timeout=10
     ).stdout
     if "srt" not in protocols.split():
         pytest.skip("this ffmpeg has no SRT")

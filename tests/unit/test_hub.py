@@ -41,11 +41,11 @@ def test_a_newcomer_gets_the_last_group_and_then_live() -> None:
     assert newcomer.tags == [picture(320)]
 
 
-def test_sound_before_the_first_picture_is_withheld() -> None:
+def test_sound_before_the_first_picture_comes_right_after_it() -> None:
     hub, watcher = Hub(), Watcher()
     hub.subscribe(watcher)
     feed_hub(hub, [metadata(), video_config(), audio_config(), sound(0), picture(10), picture(40, key=True)])
-    assert watcher.tags == [picture(40, key=True)]
+    assert watcher.tags == [picture(40, key=True), sound(0)]
 
 
 def test_a_restarted_encoder_with_the_same_configuration_goes_unnoticed() -> None:
