@@ -42,7 +42,8 @@ class Canvas:
 class CanvasPool:
     """Hands out canvases of one size and takes them back; allocates only when none is free.
 
-    Fresh pages cost 0.2 ms per 720p frame, so buffers are kept. Bounded by whoever holds them: the encoder's queue.
+    So memory stays level instead of rising and falling with every frame. Bounded by whoever holds them: the encoder's
+    queue.
     """
 
     def __init__(self, width: int, height: int, colour: Colour) -> None:

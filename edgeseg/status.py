@@ -19,7 +19,7 @@ LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.033, 0.066, 0.1,
 
 
 class Histogram:
-    """Cumulative buckets without the cost of a metrics library on the way of a frame (0.4 µs per observation)."""
+    """Cumulative buckets without the cost of a metrics library on the way of a frame (half a microsecond each)."""
 
     __slots__ = ("bounds", "counts", "total")
 

@@ -30,8 +30,8 @@ class _Weight:
 class Blur:
     """Blurs the background as a lens would: what is kept does not bleed into it.
 
-    The planes are halved by exact 2x2 means to about ninety rows, blurred there with a small Gaussian and enlarged:
-    46 dB from a true Gaussian of that size at a thirtieth of its cost. Before that, the kept region is taken out of
+    The planes are halved by exact 2x2 means to about ninety rows, blurred there with a small Gaussian and enlarged,
+    which stands in for a Gaussian far too wide to compute at full size. Before that, the kept region is taken out of
     the mean by weighting with the mask, or everybody would wear a glow of their own colours.
 
     Args:
