@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from edgeseg.colour import yuv_of
-from edgeseg.effects._blend import Blender
+from edgeseg.effects._blend import make_blender
 from edgeseg.types import U8, Frame, Mask
 
 
@@ -25,7 +25,7 @@ class Overlay:
         self._color = color
         self._strength = (np.arange(256) * opacity).round().astype(np.uint8)
         self._other = region == "other"
-        self._blender = Blender()
+        self._blender = make_blender()
         self._tints: dict[tuple[tuple[int, int], int], U8] = {}
 
     def apply(self, frame: Frame, mask: Mask, out: Frame) -> None:

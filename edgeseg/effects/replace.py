@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeseg.colour import yuv_of
-from edgeseg.effects._blend import Blender
+from edgeseg.effects._blend import make_blender
 from edgeseg.effects._pictures import Fit, Planes, PlayedVideo, load_picture, planes_of
 from edgeseg.types import U8, Colour, Frame, Mask, Source
 
@@ -34,7 +34,7 @@ class Replace:
         self._fit = Fit(fit)
         self._picture: U8 | None = load_picture(picture) if picture else None
         self._video = PlayedVideo(video, self._fit) if video else None
-        self._blender = Blender()
+        self._blender = make_blender()
         self._still: Planes | None = None
         self._still_for: tuple[int, int, Colour] | None = None
 

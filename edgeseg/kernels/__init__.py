@@ -1,0 +1,3 @@
+"""The few loops that are compiled, and how they are built and found. Without a compiler there are none, and all
+works.
+"""
