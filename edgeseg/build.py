@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from fractions import Fraction
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from edgeseg import plugins
+from edgeseg.backends.choose import backend_name, default_device
+from edgeseg.backends.watched import Watched
 from edgeseg.config.effects import PluginEffect, ReplaceEffect
 from edgeseg.config.schema import Config, PublishConfig, StreamConfig
 from edgeseg.encoding.command import EncoderSettings
+from edgeseg.errors import ModelError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.masks import MaskRefiner, RefineSettings
 from edgeseg.pipeline import Stages
@@ -22,6 +26,8 @@ from edgeseg.sampling import Sampler
 from edgeseg.status import OutputStatus, StreamStatus
 from edgeseg.supervisor import Blueprint, Fed
 from edgeseg.types import Backend, Effect, Recipe, Source
+
+_log = logging.getLogger(__name__)
 
 _PUBLISH_QUEUE_S, _RECORD_QUEUE_S = 2.0, 4.0
 # Which settings of `source:` each built-in source takes, besides the URL.
@@ -45,7 +51,7 @@ def blueprint(name: str, config: Config) -> Blueprint:
     backends: list[Backend] = []
 
     def load() -> Stages:
-        backend, recipe = build_backend(stream, concurrent=_sharing(stream, config))
+        backend, recipe, _ = build_backend(stream, concurrent=_sharing(stream, config))
         backends.append(backend)
         return Stages(
             Sampler(recipe),
@@ -85,22 +91,41 @@ def build_source(stream: StreamConfig) -> Source:
     return factory(settings.url, **{key: getattr(settings, key) for key in keys})  # type: ignore[no-any-return]
 
 
-def build_backend(stream: StreamConfig, concurrent: int = 1) -> tuple[Backend, Recipe]:
-    """The loaded backend and the recipe of its model; ``concurrent`` streams run the same one.
+def build_backend(stream: StreamConfig, concurrent: int = 1) -> tuple[Backend, Recipe, str]:
+    """The loaded backend, the recipe of its model and the device that it runs on; ``concurrent`` streams run the same.
 
     Raises:
-        ModelError: the model cannot be found or loaded.
+        ModelError: the model cannot be found, or loaded neither on its device nor on the fallback.
     """
     settings = stream.model
     recipe = load_recipe(find_model(settings.name))
-    factory = plugins.load("backends", settings.backend)
+    name = backend_name(recipe) if settings.backend == "auto" else settings.backend
+    factory = plugins.load("backends", name)
     backend: Backend = (
-        factory(precision=settings.precision, streams=min(concurrent, os.cpu_count() or 1))
-        if settings.backend == "openvino"
+        factory(
+            precision=settings.precision, streams=min(concurrent, os.cpu_count() or 1), cache_dir=_model_cache(stream)
+        )
+        if name == "openvino"
         else factory()
     )
-    backend.load(recipe, settings.device)
-    return backend, recipe
+    if settings.timeout_s is not None:
+        backend = Watched(backend, settings.timeout_s)
+    device = settings.device or default_device(name)
+    try:
+        backend.load(recipe, device)
+    except ModelError as exc:
+        if settings.fallback in (None, device):
+            raise
+        _log.warning("%s; running on %s instead", exc, settings.fallback)
+        device = str(settings.fallback)
+        backend.load(recipe, device)
+    return backend, recipe, device
+
+
+def _model_cache(stream: StreamConfig) -> Path | None:
+    """Where compiled models are kept: as configured, else in the cache directory that systemd gives a service."""
+    given = os.environ.get("CACHE_DIRECTORY", "").split(":")[0]
+    return stream.model.cache or (Path(given) / "models" if given else None)
 
 
 def build_effect(stream: StreamConfig) -> Effect:

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import yaml
 
 import edgeseg
 from edgeseg.errors import ModelError
-from edgeseg.types import OutputKind, Recipe
+from edgeseg.types import Activation, OutputKind, Quantization, Recipe
 
 RECIPE_FILE = "model.yaml"
 MODEL_FILE = "model.xml"
@@ -59,13 +60,9 @@ def dump_recipe(recipe: Recipe) -> str:
         entries["file"] = Path(recipe.path).name
     for key in _READERS:
         value = getattr(recipe, key)
-        if key in _OFTEN_USUAL and value == _OFTEN_USUAL[key]:
+        if key not in _ALWAYS_WRITTEN and value == _DEFAULTS.get(key, _NOTHING):
             continue
-        if key == "extra":
-            value = dict(value)
-        entries[key] = (
-            str(value) if isinstance(value, OutputKind) else list(value) if isinstance(value, tuple) else value
-        )
+        entries[key] = _plain(dict(value) if key == "extra" else value)
     return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 
@@ -193,6 +190,39 @@ def _extra(value: Any) -> tuple[tuple[str, Any], ...]:
     return tuple((_text(key), entry) for key, entry in value.items())
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _quantization(value: Any) -> Quantization:
+    if not isinstance(value, dict) or not {"scale"} <= value.keys() <= {"scale", "zero_point"}:
+        raise TypeError(f"{value!r} is no {{scale: …, zero_point: …}}")
+    scale, zero_point = value["scale"], value.get("zero_point", 0)
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not (math.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale {scale!r} is no number above 0")
+    if isinstance(zero_point, bool) or not isinstance(zero_point, int):
+        raise TypeError(f"zero_point {zero_point!r} is no whole number")
+    return Quantization(float(scale), zero_point)
+
+
+def _color(value: Any) -> tuple[int, int, int]:
+    levels = _list(value)
+    if len(levels) != 3 or any(_whole(level) > 255 for level in levels):
+        raise ValueError(f"{value!r} is no colour [r, g, b] of 0..255 each")
+    return levels[0], levels[1], levels[2]
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in the types that YAML has."""
+    if isinstance(value, Quantization):
+        return {"scale": value.scale, "zero_point": value.zero_point}
+    if isinstance(value, StrEnum):
+        return str(value)
+    return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "name": _text,
     "width": _side,
@@ -201,20 +231,22 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "color_order": _choice("RGB", "BGR"),
     "mean_values": _per_channel,
     "scale_values": _divisors,
+    "input_quantization": _quantization,
+    "prior_channel": _flag,
     "output_index": _whole,
     "kind": lambda value: OutputKind(_choice(*map(str, OutputKind))(value)),
-    "channel": _whole,
-    "labels": lambda value: tuple(_text(entry) for entry in _list(value)),
+    "activation": lambda value: Activation(_choice(*map(str, Activation))(value)),
+    "output_quantization": _quantization,
     "keep": lambda value: tuple(_whole(entry) for entry in _list(value)),
+    "labels": lambda value: tuple(_text(entry) for entry in _list(value)),
+    "colors": lambda value: tuple(_color(entry) for entry in _list(value)),
     "licence": _text,
     "origin": _text,
     "sha256": _text,
     "extra": _extra,
 }
 
-# Left out of what is written when it has this value: it would only raise questions.
-_OFTEN_USUAL: Mapping[str, Any] = {
-    field.name: field.default
-    for field in dataclasses.fields(Recipe)
-    if field.name in {"output_index", "channel", "labels", "keep", "licence", "origin", "sha256", "extra"}
-}
+# The others are left out of what is written when they have their usual value: they would only raise questions.
+_ALWAYS_WRITTEN = {"name", "width", "height", "layout", "color_order", "mean_values", "scale_values", "kind"}
+_NOTHING = object()
+_DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in dataclasses.fields(Recipe)}

@@ -128,20 +128,49 @@ class Mask:
 
 
 class OutputKind(StrEnum):
-    """How the numbers in a model's answer are to be read."""
+    """How the numbers in a model's answer are to be read.
+
+    PROBABILITY and LOGITS are planes, one or one for each class; LABELS holds the number of a class at each pixel;
+    IMAGE is a picture, as style transfer gives it, from which no mask can be made.
+    """
 
     PROBABILITY = "probability"
     LOGITS = "logits"
     LABELS = "labels"
+    IMAGE = "image"
+
+
+class Activation(StrEnum):
+    """What makes probabilities of logits. AUTO is the sigmoid of one plane and the softmax of several."""
+
+    AUTO = "auto"
+    SIGMOID = "sigmoid"
+    SOFTMAX = "softmax"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How whole numbers stand for real ones: real = (q - zero_point) * scale. TFLite's and OpenVINO's convention."""
+
+    scale: float
+    zero_point: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What a model wants and what it answers: the content of ``model.yaml``.
 
-    ``mean_values`` and ``scale_values`` are OpenVINO's: the model receives ``(x - mean) / scale`` per channel, x
-    being 0..255 in ``color_order``. ``layout`` is "NHWC" or "NCHW". ``output_index`` picks the answer, ``kind`` says
-    how to read it, ``channel`` which plane of it is the thing to keep.
+    What goes in: ``layout`` is "NHWC" or "NCHW". ``mean_values`` and ``scale_values`` are OpenVINO's: the model
+    receives ``(x - mean) / scale`` per channel, x being 0..255 in ``color_order``. ``input_quantization`` is applied
+    after that, where the model takes whole numbers that stand for real ones. With ``prior_channel`` the model reads a
+    fourth plane, the mask that it gave for the frame before (0..1, zeros at first), in the same quantisation.
+
+    What comes out: ``output_index`` picks the answer, ``kind`` says how to read it, after ``output_quantization``
+    where it is whole numbers. ``keep`` are the classes that the mask shows: planes or labels; of a single plane it is
+    not asked. ``labels`` are the names of the classes by number, ``colors`` their R'G'B' 0..255 for a picture of all
+    of them.
+
+    ``path`` is the model's file; ``sha256`` that of the file that it was made from.
     """
 
     name: str
@@ -152,11 +181,15 @@ class Recipe:
     color_order: str = "RGB"
     mean_values: tuple[float, ...] = (0.0,)
     scale_values: tuple[float, ...] = (255.0,)
+    input_quantization: Quantization | None = None
+    prior_channel: bool = False
     output_index: int = 0
     kind: OutputKind = OutputKind.PROBABILITY
-    channel: int = 0
-    labels: tuple[str, ...] = ()
+    activation: Activation = Activation.AUTO
+    output_quantization: Quantization | None = None
     keep: tuple[int, ...] = (1,)
+    labels: tuple[str, ...] = ()
+    colors: tuple[tuple[int, int, int], ...] = ()
     licence: str = ""
     origin: str = ""
     sha256: str = ""

@@ -70,7 +70,10 @@ def band(number: int, height: int, width: int) -> U8:
 
 
 class StubBackend:
-    """Answers with ``answer(picture)``, u8 [h, w, 3] to u8 [h, w]; the mean of the channels unless told otherwise."""
+    """Answers with ``answer(picture)``, u8 [h, w, 3] to u8 [h, w]; the mean of the channels unless told otherwise.
+
+    With ``recipe.prior_channel`` the picture has four channels, the last being the mask of the one before.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class StubBackend:
     ) -> None:
         self._answer = answer or mean_of_channels
         self._recipe: Recipe | None = None
-        self._mask: U8 = np.zeros((0, 0), np.uint8)
+        self._mask: U8 = np.zeros((0, 0), np.uint8)  # in a model with a prior plane, what it sees there next
         self.tensor: U8 = np.zeros((1, 0, 0, 3), np.uint8)
 
     def load(self, recipe: Recipe, device: str) -> None:
@@ -101,7 +104,8 @@ class StubBackend:
         if tensor.shape != self.tensor.shape or tensor.dtype != np.uint8:
             raise InferenceError(f"takes uint8 {self.tensor.shape}, and was given {tensor.dtype} {tensor.shape}")
         try:
-            self._mask[:] = self._answer(tensor[0])
+            seen = np.dstack([tensor[0], self._mask]) if self._recipe.prior_channel else tensor[0]
+            self._mask[:] = self._answer(seen)
         except ValueError as exc:
             raise InferenceError(str(exc)) from exc
         return self._mask

@@ -11,6 +11,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from edgeseg.backends import ir_file
+from edgeseg.backends.engine import no_device
+from edgeseg.backends.fit import misfit
 from edgeseg.backends.graph import wrap
 from edgeseg.errors import ModelError
 from edgeseg.ovruntime import ov, reason
@@ -42,29 +45,15 @@ class Wanted:
             raise ModelError(f"model {recipe.name!r}: precision {precision!r} is none of {', '.join(_PRECISIONS)}")
         if streams < 1:
             raise ModelError(f"model {recipe.name!r}: {streams} streams are none")
-        model = Path(recipe.path)
-        files = (model, model.with_suffix(".bin"))
-        for file in files:
-            if not file.is_file():
-                raise ModelError(f"model {recipe.name!r}: {file} does not exist")
+        model, weights = ir_file.files(Path(recipe.path), f"model {recipe.name!r}: ")
         _check_device(device)
-        written = (files[0].stat().st_mtime_ns, files[1].stat().st_mtime_ns)
+        written = (model.stat().st_mtime_ns, weights.stat().st_mtime_ns)
         plain = dataclasses.replace(recipe, path=str(model.resolve()), extra=())
         return cls(plain, written, device, precision, streams, cache_dir)
 
     def properties(self) -> dict[str, Any]:
-        """What OpenVINO is told. CPU threads are one for each stream, and free to move: pinned, every caller of the
-        process would compete for core 0.
-        """
-        properties: dict[str, Any] = {}
-        if self.precision != "auto":
-            properties["INFERENCE_PRECISION_HINT"] = self.precision
-        if self.device == "CPU":
-            properties |= {
-                "NUM_STREAMS": self.streams,
-                "INFERENCE_NUM_THREADS": self.streams,
-                "ENABLE_CPU_PINNING": False,
-            }
+        """What OpenVINO is told. There is one CPU thread for each stream."""
+        properties = ir_file.properties(self.precision, self.device, streams=self.streams, threads=self.streams)
         if self.cache_dir is not None:
             properties["CACHE_DIR"] = str(self.cache_dir)
         return properties
@@ -120,23 +109,16 @@ def _check_device(device: str) -> None:
     families = {entry.partition(".")[0] for entry in available}
     for entry in asked:
         if entry not in available and entry not in families:
-            raise ModelError(f"no device {entry!r} on this machine", hint=f"available: {', '.join(available)}")
+            raise no_device(entry, available)
 
 
 def _compile(wanted: Wanted) -> Any:
     recipe = wanted.recipe
-    with Path(recipe.path).open("rb") as file:
-        # Asked about anything else, OpenVINO tries all its front ends, and some of them write to stderr.
-        if not file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-            raise ModelError(f"model {recipe.name!r}: {recipe.path} is no IR: it does not begin as XML does")
-    try:
-        model = _openvino().read_model(recipe.path)
-    except Exception as exc:  # OpenVINO raises bare RuntimeError, and TypeError from its Python layer
-        raise ModelError(f"model {recipe.name!r}: {recipe.path} cannot be read: {reason(exc)}") from exc
+    model = ir_file.read(_openvino(), Path(recipe.path), f"model {recipe.name!r}: ")
     try:
         wrapped = wrap(model, recipe)
     except RuntimeError as exc:
-        raise ModelError(f"model {recipe.name!r} does not fit its recipe: {reason(exc)}") from exc
+        raise ModelError(f"{misfit(recipe)}: {reason(exc)}") from exc
     try:
         return _openvino().compile_model(wrapped, wanted.device, wanted.properties())
     except RuntimeError as exc:

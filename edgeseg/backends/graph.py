@@ -10,9 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from edgeseg.backends.fit import (
+    arrangement,
+    check_labels,
+    check_ports,
+    kept_planes,
+    misfit,
+    other_picture,
+    picture_shape,
+)
 from edgeseg.errors import ModelError
 from edgeseg.ovruntime import ov
-from edgeseg.types import OutputKind, Recipe
+from edgeseg.types import Activation, OutputKind, Quantization, Recipe
 
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -20,42 +29,36 @@ _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 def wrap(model: Any, recipe: Recipe) -> Any:
     """A new model, u8 [1, height, width, 3] in the recipe's colour order → u8 [h, w], 255 = keep.
 
-    ``model`` is used up. All shapes of the result are static.
+    With ``recipe.prior_channel`` it has a second input "prior", u8 [1, height, width, 1]: the mask of the frame before,
+    zeros at first. ``model`` is used up. All shapes of the result are static.
 
     Raises:
         ModelError: the model does not fit its recipe.
     """
-    picture = ov.opset13.parameter([1, recipe.height, recipe.width, 3], np.uint8, name="picture")
-    _feed(model, recipe, picture)
-    if recipe.output_index >= len(model.outputs):
-        raise ModelError(f"{_where(recipe)}: there is no output {recipe.output_index}, only {len(model.outputs)}")
-    answer = model.output(recipe.output_index).get_node().input_value(0)
-    mask = _label_mask(answer, recipe) if recipe.kind is OutputKind.LABELS else _plane_mask(answer, recipe)
-    return ov.Model([ov.opset13.result(mask, name="mask")], [picture], recipe.name)
-
-
-def _feed(model: Any, recipe: Recipe, picture: Any) -> None:
-    """Let ``picture`` take the place of the model's own input."""
     ops = ov.opset13
-    if len(model.inputs) != 1:
-        raise ModelError(f"{_where(recipe)}: it has {len(model.inputs)} inputs, and one picture is all there is")
+    picture = ops.parameter([1, recipe.height, recipe.width, 3], np.uint8, name="picture")
+    prior = ops.parameter([1, recipe.height, recipe.width, 1], np.uint8, name="prior") if recipe.prior_channel else None
+    check_ports(recipe, len(model.inputs), len(model.outputs))
+    _feed(model, recipe, picture, prior)
+    answer = model.output(recipe.output_index).get_node().input_value(0)
+    if answer.get_partial_shape().is_dynamic:
+        raise ModelError(f"{misfit(recipe)}: the shape of the answer, {answer.get_partial_shape()}, is not fixed")
+    mask = _label_mask(answer, recipe) if recipe.kind is OutputKind.LABELS else _plane_mask(answer, recipe)
+    inputs = [picture] if prior is None else [picture, prior]
+    return ov.Model([ops.result(mask, name="mask")], inputs, recipe.name)
+
+
+def _feed(model: Any, recipe: Recipe, picture: Any, prior: Any) -> None:
+    """Let ``picture``, and ``prior`` as its fourth plane, take the place of the model's own input."""
+    ops = ov.opset13
     old = model.input()
-    sides = (recipe.height, recipe.width)
-    wanted = [1, *sides, 3] if recipe.layout == "NHWC" else [1, 3, *sides]
-    if not old.get_partial_shape().compatible(ov.PartialShape(wanted)):
-        raise ModelError(
-            f"{_where(recipe)}: the model takes {old.get_partial_shape()}, the recipe says {recipe.layout} {wanted}",
-            hint="correct width, height or layout in model.yaml",
-        )
-    x = picture
-    if any(recipe.mean_values) or any(scale != 1 for scale in recipe.scale_values):
-        x = ops.convert(x, "f32")
-        if any(recipe.mean_values):
-            x = ops.subtract(x, np.array(recipe.mean_values, np.float32))
-        x = ops.multiply(x, (1 / np.array(recipe.scale_values)).astype(np.float32))
-    kind = old.get_element_type()
-    if x.get_element_type() != kind:
-        x = ops.convert(x if kind.is_real() else ops.round(ops.convert(x, "f32"), "half_to_even"), kind)
+    if not old.get_partial_shape().compatible(ov.PartialShape(list(picture_shape(recipe)))):
+        raise other_picture(recipe, old.get_partial_shape())
+    x = _normalised(picture, recipe)
+    if prior is not None:
+        last = ops.multiply(ops.convert(prior, "f32"), np.float32(1 / 255))
+        x = ops.concat([x if x.get_element_type().is_real() else ops.convert(x, "f32"), last], 3)
+    x = _as_type(x, old.get_element_type(), recipe.input_quantization)
     if recipe.layout == "NCHW":
         x = ops.transpose(x, np.array(_TO_NCHW))
     for reader in old.get_target_inputs():
@@ -64,18 +67,49 @@ def _feed(model: Any, recipe: Recipe, picture: Any) -> None:
         model.remove_result(result)
 
 
+def _normalised(picture: Any, recipe: Recipe) -> Any:
+    """(x - mean) / scale; untouched, still u8, where that changes nothing."""
+    ops = ov.opset13
+    if not any(recipe.mean_values) and all(scale == 1 for scale in recipe.scale_values):
+        return picture
+    x = ops.convert(picture, "f32")
+    if any(recipe.mean_values):
+        x = ops.subtract(x, np.array(recipe.mean_values, np.float32))
+    return ops.multiply(x, (1 / np.array(recipe.scale_values)).astype(np.float32))
+
+
+def _as_type(x: Any, kind: Any, quantization: Quantization | None) -> Any:
+    """``x`` as the numbers that the model takes: whole ones are rounded and clipped to what their type can hold."""
+    ops = ov.opset13
+    if kind.is_real() or (quantization is None and x.get_element_type() == kind):
+        return x if x.get_element_type() == kind else ops.convert(x, kind)
+    x = ops.convert(x, "f32")
+    if quantization is not None:
+        x = ops.multiply(x, np.float32(1 / quantization.scale))
+        x = ops.add(x, np.float32(quantization.zero_point))
+    limits = np.iinfo(kind.to_dtype())
+    return ops.convert(ops.clamp(ops.round(x, "half_to_even"), float(limits.min), float(limits.max)), kind)
+
+
 def _plane_mask(answer: Any, recipe: Recipe) -> Any:
-    """u8 [h, w] from planes of probabilities or logits."""
+    """u8 [h, w] from planes of probabilities or logits: the sum of those that are kept."""
     ops = ov.opset13
     planes = _as_nhwc(answer, recipe)
     count = planes.get_shape()[3]
-    if recipe.channel >= count:
-        raise ModelError(f"{_where(recipe)}: there is no channel {recipe.channel} in an answer of {count}")
+    keep = kept_planes(recipe, count)
     planes = ops.convert(planes, "f32")
-    if recipe.kind is OutputKind.LOGITS:
-        planes = ops.sigmoid(planes) if count == 1 else ops.softmax(planes, 3)
-    plane = planes if count == 1 else ops.gather(planes, np.array([recipe.channel]), np.int64(3))
-    plane = ops.squeeze(plane, np.array([0, 3]))
+    if recipe.output_quantization is not None:
+        planes = ops.subtract(planes, np.float32(recipe.output_quantization.zero_point))
+        planes = ops.multiply(planes, np.float32(recipe.output_quantization.scale))
+    logits = recipe.kind is OutputKind.LOGITS
+    sigmoid = recipe.activation is Activation.SIGMOID or count == 1
+    if logits:
+        planes = ops.sigmoid(planes) if sigmoid else ops.softmax(planes, 3)
+    kept = planes if count == 1 else ops.gather(planes, np.array(keep), np.int64(3))
+    if len(keep) > 1:  # sigmoids answer each for itself and do not add up
+        join = ops.reduce_max if logits and sigmoid else ops.reduce_sum
+        kept = join(kept, np.array([3]), keep_dims=True)
+    plane = ops.squeeze(kept, np.array([0, 3]))
     levels = ops.round(ops.multiply(plane, np.float32(255)), "half_to_even")
     return ops.convert(ops.clamp(levels, 0.0, 255.0), "u8")
 
@@ -83,11 +117,8 @@ def _plane_mask(answer: Any, recipe: Recipe) -> Any:
 def _label_mask(answer: Any, recipe: Recipe) -> Any:
     """u8 [h, w], 255 where a label map shows one of ``recipe.keep``."""
     ops = ov.opset13
-    if not recipe.keep:
-        raise ModelError(f"{_where(recipe)}: keep names no label")
+    check_labels(recipe, answer.get_shape())
     labels = _as_nhwc(answer, recipe)
-    if labels.get_shape()[3] != 1:
-        raise ModelError(f"{_where(recipe)}: the answer {answer.get_shape()} is no map of labels")
     hits = ops.equal(ops.convert(labels, "i32"), np.array(recipe.keep, np.int32))
     hit = ops.squeeze(ops.reduce_logical_or(hits, np.array([3])), np.array([0]))
     return ops.select(hit, np.uint8(255), np.uint8(0))
@@ -96,29 +127,8 @@ def _label_mask(answer: Any, recipe: Recipe) -> Any:
 def _as_nhwc(answer: Any, recipe: Recipe) -> Any:
     """The answer as [1, h, w, planes], whatever the model gives: NHWC, NCHW, without batch or planes, or flat."""
     ops = ov.opset13
-    if answer.get_partial_shape().is_dynamic:
-        raise ModelError(f"{_where(recipe)}: the shape of the answer, {answer.get_partial_shape()}, is not fixed")
-    shape = [int(side) for side in answer.get_shape()]
-    area = recipe.height * recipe.width
-    if len(shape) == 4 and shape[0] == 1:
-        return answer if _planes_last(shape, recipe) else ops.transpose(answer, np.array(_TO_NHWC)).output(0)
-    if (len(shape) == 3 and shape[0] == 1) or (len(shape) == 2 and shape[0] != 1):
-        target = [1, shape[-2], shape[-1], 1]
-    elif shape and int(np.prod(shape)) % area == 0:
-        target = [1, recipe.height, recipe.width, int(np.prod(shape)) // area]
-    else:
-        raise ModelError(f"{_where(recipe)}: the answer {shape} is no picture of {recipe.width}x{recipe.height}")
-    return ops.reshape(answer, np.array(target), special_zero=False).output(0)
-
-
-def _planes_last(shape: list[int], recipe: Recipe) -> bool:
-    """Where the planes are in an answer of four axes. Not every model answers in the layout that it is asked in, so
-    the side lengths decide when they can.
-    """
-    sides = [recipe.height, recipe.width]
-    last, first = shape[1:3] == sides, shape[2:4] == sides
-    return last if last != first else recipe.layout == "NHWC"
-
-
-def _where(recipe: Recipe) -> str:
-    return f"model {recipe.name!r} does not fit its recipe"
+    found = arrangement(answer.get_shape(), recipe)
+    target = [1, *found.axes]
+    if list(answer.get_shape()) != target:
+        answer = ops.reshape(answer, np.array(target), special_zero=False).output(0)
+    return ops.transpose(answer, np.array(_TO_NHWC)).output(0) if found.planes_first else answer

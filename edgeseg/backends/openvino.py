@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from edgeseg.backends import compiled
@@ -14,7 +15,8 @@ from edgeseg.types import U8, Recipe
 
 
 class OpenVinoBackend:
-    """One stream's way to a model. The compiled model is shared with the other streams that run the same one.
+    """One stream's way to a model, with the state that a model with a prior channel has. The compiled model is shared
+    with the other streams that run the same one.
 
     Not for several threads at once: each stream has its own, and they do run at the same time, as inference releases
     the GIL and ``streams`` allows.
@@ -33,6 +35,7 @@ class OpenVinoBackend:
         self._wanted: compiled.Wanted | None = None
         self._request: Any = None
         self._tensor: U8 = np.zeros((1, 0, 0, 3), np.uint8)
+        self._prior: U8 | None = None
         self._mask: U8 = np.zeros((0, 0), np.uint8)
         self._name = ""
 
@@ -54,10 +57,13 @@ class OpenVinoBackend:
         model = compiled.acquire(wanted)
         self._wanted = wanted
         self._name = recipe.name
-        self._tensor = np.zeros(tuple(model.input().shape), np.uint8)
+        self._tensor = np.zeros(tuple(model.input(0).shape), np.uint8)
         self._mask = np.zeros(tuple(model.output().shape), np.uint8)
         self._request = model.create_infer_request()
-        self._request.set_input_tensor(ov.Tensor(self._tensor, shared_memory=True))
+        self._request.set_input_tensor(0, ov.Tensor(self._tensor, shared_memory=True))
+        if recipe.prior_channel:
+            self._prior = np.zeros(tuple(model.input(1).shape), np.uint8)
+            self._request.set_input_tensor(1, ov.Tensor(self._prior, shared_memory=True))
         self._request.set_output_tensor(ov.Tensor(self._mask, shared_memory=True))
 
     def infer(self, tensor: U8) -> U8:
@@ -78,11 +84,21 @@ class OpenVinoBackend:
             self._request.infer(share_outputs=True)  # the answer is in self._mask already
         except RuntimeError as exc:
             raise InferenceError(f"model {self._name!r} did not answer: {reason(exc)}") from exc
+        if self._prior is not None:
+            self._remember(self._prior[0, ..., 0])
         return self._mask
+
+    def _remember(self, prior: U8) -> None:
+        """The next inference reads this mask, in the size of the picture."""
+        if prior.shape == self._mask.shape:
+            np.copyto(prior, self._mask)
+        else:
+            cv2.resize(self._mask, prior.shape[::-1], dst=prior, interpolation=cv2.INTER_LINEAR)
 
     def close(self) -> None:
         """Give the model back. May be called twice."""
         self._request = None
+        self._prior = None
         wanted, self._wanted = self._wanted, None
         if wanted is not None:
             compiled.release(wanted)

@@ -19,6 +19,7 @@ from edgeseg.config.values import (
     AnyPath,
     Bitrate,
     Flag,
+    MaybePath,
     MaybeRate,
     MaybeSize,
     MaybeText,
@@ -114,13 +115,20 @@ class SourceConfig(Section):
 
 
 class ModelConfig(Section):
-    """Which model segments, on what. ``name`` is a model that edgeseg ships, or an absolute path."""
+    """Which model segments, on what. ``name`` is a model that edgeseg ships, or an absolute path.
+
+    ``device`` None is the backend's own choice: the processor, or whatever Edge TPU there is. ``fallback`` is the
+    device that is taken when that one cannot be used. ``timeout_s`` None waits for an inference for ever.
+    """
 
     short_key: ClassVar[str] = "name"
     name: Text = "selfie"
-    backend: Text = "openvino"
-    device: Text = "CPU"
+    backend: Text = "auto"
+    device: MaybeText = None
+    fallback: MaybeText = None
     precision: Annotated[Precision, one_of(Precision)] = "auto"
+    timeout_s: Annotated[float | None, optional(number(0, 600, above=True))] = 5.0
+    cache: MaybePath = None
 
     @field_validator("name", mode="after")
     @classmethod
@@ -130,7 +138,7 @@ class ModelConfig(Section):
     @field_validator("backend", mode="after")
     @classmethod
     def _installed(cls, value: str) -> str:
-        return _plugin_name("backends", "backend", value)
+        return _plugin_name("backends", "backend", value, "auto")
 
 
 def _smooth_step(value: object) -> tuple[float, float] | None:

@@ -283,6 +283,9 @@ Flag = Annotated[bool, PlainValidator(parse_flag)]
 Text = Annotated[str, PlainValidator(parse_text)]
 MaybeText = Annotated[str | None, optional(PlainValidator(parse_text))]
 AnyPath = Annotated[Path, PlainValidator(parse_path), PlainSerializer(str)]
+MaybePath = Annotated[
+    Path | None, optional(PlainValidator(parse_path)), PlainSerializer(lambda path: path and str(path))
+]
 Options = Annotated[dict[str, str], PlainValidator(parse_options)]
 Colour = Annotated[RGB, PlainValidator(parse_colour), PlainSerializer(hex_colour)]
 MaybeSize = Annotated[tuple[int, int] | None, optional(PlainValidator(parse_size)), PlainSerializer(size_text)]

@@ -117,12 +117,12 @@ def _describe(found: SourceFormat) -> str:
 def _model(stream: StreamConfig) -> str:
     from edgeseg.build import build_backend
 
-    backend, recipe = build_backend(stream)
+    backend, recipe, device = build_backend(stream)
     try:
         backend.infer(np.zeros((1, recipe.height, recipe.width, 3), np.uint8))
     finally:
         backend.close()
-    return f"{recipe.name} answers on {stream.model.device} ({recipe.width}x{recipe.height})"
+    return f"{recipe.name} answers on {device} ({recipe.width}x{recipe.height})"
 
 
 def _background(stream: StreamConfig, file: Path) -> str:

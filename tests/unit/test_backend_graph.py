@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from edgeseg.backends.graph import wrap
 from edgeseg.errors import ModelError
 from edgeseg.ovruntime import ov
-from edgeseg.types import U8, OutputKind, Recipe
+from edgeseg.types import U8, Activation, OutputKind, Quantization, Recipe
 
 WIDTH, HEIGHT = 6, 4
 ops = ov.opset13
@@ -44,23 +45,26 @@ X = PICTURE[0].astype(np.float32)
 
 
 def test_mean_and_scale_per_channel() -> None:
-    wanted = recipe(mean_values=(10, 20, 30), scale_values=(100, 200, 400), channel=2)
+    wanted = recipe(mean_values=(10, 20, 30), scale_values=(100, 200, 400), keep=(2,))
     got = mask(model(ops.abs), wanted)
     np.testing.assert_allclose(got, levels(np.abs((X[..., 2] - 30) / 400)), atol=1)
 
 
 def test_planes_first_models_get_a_transposed_picture() -> None:
-    got = mask(model(ops.abs, layout="NCHW"), recipe(layout="NCHW", channel=1))
+    got = mask(model(ops.abs, layout="NCHW"), recipe(layout="NCHW", keep=(1,)))
     np.testing.assert_array_equal(got, PICTURE[0, ..., 1])
 
 
 def test_an_answer_in_the_other_layout_is_noticed() -> None:
-    got = mask(model(lambda x: ops.transpose(x, np.array([0, 3, 1, 2]))), recipe(channel=2))
+    got = mask(model(lambda x: ops.transpose(x, np.array([0, 3, 1, 2]))), recipe(keep=(2,)))
     np.testing.assert_array_equal(got, PICTURE[0, ..., 2])
 
 
 def test_whole_number_inputs_get_the_picture_as_it_is() -> None:
-    got = mask(model(lambda x: ops.divide(ops.convert(x, "f32"), np.float32(255)), np.uint8), recipe(scale_values=(1,)))
+    got = mask(
+        model(lambda x: ops.divide(ops.convert(x, "f32"), np.float32(255)), np.uint8),
+        recipe(scale_values=(1,), keep=(0,)),
+    )
     np.testing.assert_array_equal(got, PICTURE[0, ..., 0])
 
 
@@ -81,7 +85,7 @@ def test_one_plane_of_logits_is_a_sigmoid() -> None:
 
 
 def test_several_planes_of_logits_are_a_softmax() -> None:
-    got = mask(model(ops.abs), recipe(kind=OutputKind.LOGITS, channel=1, scale_values=(64,)))
+    got = mask(model(ops.abs), recipe(kind=OutputKind.LOGITS, keep=(1,), scale_values=(64,)))
     powers = np.exp(X / 64)
     np.testing.assert_allclose(got, levels(powers[..., 1] / powers.sum(axis=2)), atol=1)
 
@@ -100,8 +104,58 @@ def test_labels_are_kept_or_not(keep: tuple[int, ...], axes: list[int]) -> None:
     np.testing.assert_array_equal(got, np.where(np.isin(X.argmax(axis=2), keep), 255, 0))
 
 
+def test_the_kept_planes_of_a_softmax_add_up() -> None:
+    got = mask(model(ops.abs), recipe(kind=OutputKind.LOGITS, keep=(0, 2), scale_values=(64,)))
+    powers = np.exp(X / 64)
+    np.testing.assert_allclose(got, levels((powers[..., 0] + powers[..., 2]) / powers.sum(axis=2)), atol=1)
+
+
+def test_of_several_sigmoids_the_surest_counts() -> None:
+    wanted = recipe(kind=OutputKind.LOGITS, activation=Activation.SIGMOID, keep=(0, 2), mean_values=(128,))
+    got = mask(model(ops.abs), dataclasses.replace(wanted, scale_values=(32,)))
+    logits = np.abs((X - 128) / 32)
+    np.testing.assert_allclose(got, levels(1 / (1 + np.exp(-logits[..., [0, 2]].max(axis=2)))), atol=1)
+
+
+@pytest.mark.parametrize("classes_first", [False, True])
+def test_flat_answers_with_classes(classes_first: bool) -> None:
+    def answer(x: Any) -> Any:
+        if classes_first:
+            return ops.reshape(ops.transpose(x, np.array([0, 3, 1, 2])), np.array([1, 3, -1]), special_zero=False)
+        return ops.reshape(x, np.array([1, -1, 3]), special_zero=False)
+
+    np.testing.assert_array_equal(mask(model(answer), recipe(keep=(2,))), PICTURE[0, ..., 2])
+
+
+def test_whole_numbers_that_stand_for_real_ones() -> None:
+    """int8 in and out, as quantised networks have it: q = v / scale + zero_point, clipped to the type."""
+
+    def answer(x: Any) -> Any:
+        return ops.gather(x, np.array([1]), np.int64(3))
+
+    wanted = recipe(
+        mean_values=(127.5,),
+        scale_values=(127.5,),
+        input_quantization=Quantization(1 / 100, -13),
+        output_quantization=Quantization(1 / 256, -128),
+    )
+    q = np.clip(np.rint((X[..., 1] - 127.5) / 127.5 * 100 - 13), -128, 127)
+    np.testing.assert_allclose(mask(model(answer, np.int8), wanted), levels((q + 128) / 256), atol=1)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_the_mask_of_the_frame_before_is_the_fourth_plane(layout: str) -> None:
+    shape, axis = ([1, HEIGHT, WIDTH, 4], 3) if layout == "NHWC" else ([1, 4, HEIGHT, WIDTH], 1)
+    picture = ops.parameter(shape, np.float32)
+    tiny = ov.Model([ops.result(ops.gather(picture, np.array([3]), np.int64(axis)))], [picture])
+    wrapped = wrap(tiny, recipe(layout=layout, prior_channel=True, mean_values=(9,), scale_values=(3,)))
+    prior = np.random.default_rng(1).integers(0, 256, (1, HEIGHT, WIDTH, 1), np.uint8)
+    compiled = ov.Core().compile_model(wrapped, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    np.testing.assert_array_equal(compiled([PICTURE, prior])[0], prior[0, ..., 0])
+
+
 def test_what_is_out_of_range_is_clamped() -> None:
-    got = mask(model(lambda x: ops.subtract(ops.multiply(x, np.float32(4)), np.float32(1))), recipe())
+    got = mask(model(lambda x: ops.subtract(ops.multiply(x, np.float32(4)), np.float32(1))), recipe(keep=(0,)))
     np.testing.assert_array_equal(got, levels(X[..., 0] / 255 * 4 - 1))
 
 
@@ -110,9 +164,11 @@ def test_what_is_out_of_range_is_clamped() -> None:
     [
         ({"width": 7}, r"takes \[1,4,6,3\], the recipe says NHWC \[1, 4, 7, 3\] \(correct width"),
         ({"layout": "NCHW"}, r"the recipe says NCHW \[1, 3, 4, 6\]"),
-        ({"channel": 3}, "no channel 3 in an answer of 3"),
+        ({"keep": (3,)}, "no plane 3 in an answer of 3"),
+        ({"keep": ()}, "keep names no plane"),
+        ({"kind": OutputKind.IMAGE}, "answers with a picture"),
         ({"output_index": 1}, "no output 1, only 1"),
-        ({"kind": OutputKind.LABELS}, r"\[1,4,6,3\] is no map of labels"),
+        ({"kind": OutputKind.LABELS}, r"\[1, 4, 6, 3\] is no map of labels"),
         ({"kind": OutputKind.LABELS, "keep": ()}, "keep names no label"),
     ],
 )

@@ -46,7 +46,7 @@ def test_one_line_is_a_stream_with_all_defaults() -> None:
     door = config.streams["door"]
     assert (config.http.host, config.http.port, config.ffmpeg) == ("127.0.0.1", 8790, "auto")
     assert door.source.url == "/etc/edgeseg/clip.mp4"
-    assert (door.model.name, door.model.device, door.mask.smooth_step) == ("selfie", "CPU", (0.35, 0.85))
+    assert (door.model.name, door.model.backend, door.mask.smooth_step) == ("selfie", "auto", (0.35, 0.85))
     assert door.effect == BlurEffect(strength=1.0)
     assert (door.publish, door.record, door.outputs) == ((), None, ())
 

@@ -12,7 +12,7 @@ from edgeseg.errors import ConfigError
 
 BUILT_IN = {
     "sources": {"av", "v4l2", "test"},
-    "backends": {"openvino"},
+    "backends": {"edgetpu", "litert", "onnx", "openvino"},
     "effects": {"replace", "blur", "overlay", "matte", "passthrough"},
     "outputs": {"publish", "listen", "record"},
 }

@@ -8,7 +8,7 @@ import pytest
 
 from edgeseg.errors import EXIT_MODEL, ModelError
 from edgeseg.recipes import dump_recipe, find_model, load_recipe, shipped_models
-from edgeseg.types import OutputKind, Recipe
+from edgeseg.types import Activation, OutputKind, Quantization, Recipe
 
 LEAST = "name: tiny\nwidth: 8\nheight: 4\n"
 
@@ -36,7 +36,10 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
 def test_every_key_is_read(tmp_path: Path) -> None:
     text = LEAST + (
         "file: net.onnx\nlayout: NCHW\ncolor_order: BGR\nmean_values: [1, 2.5, 3]\nscale_values: 2\noutput_index: 1\n"
-        "kind: labels\nchannel: 2\nlabels: [nothing, person]\nkeep: [1, 15]\nlicence: MIT\norigin: here\nsha256: abc\n"
+        "input_quantization: {scale: 0.5, zero_point: -3}\noutput_quantization: {scale: 2}\nprior_channel: true\n"
+        "activation: sigmoid\ncolors: [[0, 0, 0], [255, 1, 2]]\nkind: labels\nlabels: [nothing, person]\n"
+        "keep: [1, 15]\n"
+        "licence: MIT\norigin: here\nsha256: abc\n"
         "extra: {prior: 3}\n"
     )
     assert load_recipe(write(tmp_path, text, "net.onnx")) == Recipe(
@@ -48,9 +51,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         color_order="BGR",
         mean_values=(1.0, 2.5, 3.0),
         scale_values=(2.0,),
+        input_quantization=Quantization(0.5, -3),
+        prior_channel=True,
         output_index=1,
+        activation=Activation.SIGMOID,
+        output_quantization=Quantization(2.0),
+        colors=((0, 0, 0), (255, 1, 2)),
         kind=OutputKind.LABELS,
-        channel=2,
         labels=("nothing", "person"),
         keep=(1, 15),
         licence="MIT",
@@ -66,7 +73,24 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         Recipe(name="a", path="model.xml", width=1, height=2),
         Recipe(name="b", path="b.onnx", width=1, height=2, kind=OutputKind.LABELS, keep=(3, 4), labels=("ö", "- x")),
         Recipe(
-            name="c", path="model.xml", width=1, height=2, channel=1, mean_values=(0.5, 1e-3, 127.5), extra=(("k", 1),)
+            name="d",
+            path="d.tflite",
+            width=1,
+            height=2,
+            prior_channel=True,
+            activation=Activation.SIGMOID,
+            input_quantization=Quantization(0.018316, -13),
+            output_quantization=Quantization(1 / 256, -128),
+            colors=((1, 2, 3),),
+        ),
+        Recipe(
+            name="c",
+            path="model.xml",
+            width=1,
+            height=2,
+            keep=(2, 3),
+            mean_values=(0.5, 1e-3, 127.5),
+            extra=(("k", 1),),
         ),
     ],
     ids=lambda recipe: recipe.name,
@@ -84,10 +108,10 @@ def _fields(recipe: Recipe) -> dict[str, object]:
     ("text", "sentence"),
     [
         ("widht: 8\n", "unknown key 'widht' (did you mean 'width'?)"),
-        ("zzz: 8\n", "unknown key 'zzz' (known keys: channel, color_order"),
+        ("zzz: 8\n", "unknown key 'zzz' (known keys: activation, color_order"),
         (
             "kind: probabilities\n",
-            "kind: 'probabilities' is none of probability, logits, labels; did you mean 'probability'?",
+            "kind: 'probabilities' is none of probability, logits, labels, image; did you mean 'probability'?",
         ),
         ("layout: HWC\n", "layout: 'HWC' is none of NHWC, NCHW"),
         ("mean_values: [1, 2]\n", "mean_values: [1, 2] is neither one number nor three"),
@@ -96,9 +120,15 @@ def _fields(recipe: Recipe) -> dict[str, object]:
         ("scale_values: [1, 0, 1]\n", "scale_values: nothing can be divided by 0"),
         ("keep: 1\n", "keep: 1 is no list"),
         ("keep: [-1]\n", "keep: -1 is no whole number from 0 up"),
-        ("channel: true\n", "channel: True is no whole number from 0 up"),
+        ("output_index: true\n", "output_index: True is no whole number from 0 up"),
         ("licence: 5\n", "licence: 5 is no text"),
         ("extra: []\n", "extra: [] holds no keys"),
+        ("activation: tanh\n", "activation: 'tanh' is none of auto, sigmoid, softmax"),
+        ("prior_channel: 3\n", "prior_channel: 3 is neither true nor false"),
+        ("colors: [[0, 0, 256]]\n", "colors: [0, 0, 256] is no colour"),
+        ("input_quantization: 0.5\n", "input_quantization: 0.5 is no {scale"),
+        ("output_quantization: {scale: 0}\n", "output_quantization: scale 0 is no number above 0"),
+        ("output_quantization: {scale: 1, zero_point: 0.5}\n", "output_quantization: zero_point 0.5 is no whole"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str, sentence: str) -> None:
