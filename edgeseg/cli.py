@@ -23,6 +23,10 @@ COMMANDS = {
     "run": "run the streams of a configuration",
     "check": "say what is wrong with a configuration, or what it does",
     "convert": "turn a model into IR and prove that it answers the same",
+    "inspect": "show what a model takes and gives, and how it is likely to be read",
+    "eval": "measure how good models are on pictures with masks, or how much they flicker on a clip",
+    "bench": "measure how fast a model is on this machine",
+    "models": "list, show and install models",
 }
 
 EXIT_INTERRUPTED = 130

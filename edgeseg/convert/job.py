@@ -2,139 +2,192 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from edgeseg.backends.engine import Engine
 from edgeseg.backends.graph import wrap
-from edgeseg.convert import folder, ir, readme, shapes
-from edgeseg.convert.prove import Proof, prove_tflite
+from edgeseg.backends.openvino_engine import OpenVinoEngine
+from edgeseg.convert import folder, ir, model_info, photographs, readme, settle, shapes
+from edgeseg.convert.analysis import analyse
+from edgeseg.convert.answers import expose
+from edgeseg.convert.findings import Candidate, Findings
+from edgeseg.convert.photographs import Photograph
+from edgeseg.convert.prove import Proof, prove
+from edgeseg.convert.quantise import Int8Options, Verdict, quantise
 from edgeseg.convert.readers import formats
 from edgeseg.convert.source_model import SourceModel
-from edgeseg.errors import ModelError
+from edgeseg.errors import ModelError, UsageError
 from edgeseg.ovruntime import reason
 from edgeseg.recipes import MODEL_FILE, RECIPE_FILE, dump_recipe
-from edgeseg.types import OutputKind, Recipe
+from edgeseg.types import Recipe
 
-LEAST_AGREEMENT = 0.99
-COARSEST = 32  # input pixels across one pixel of the mask; segmentation networks have 1 to 16
+LEAST_IOU = 0.99
+# Where the source's own kernels differ from each other, OpenVINO may differ from them by so many times as much.
+_OWN_TIMES = 1.25
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the source file does not say about itself. None means: find out, or take the usual."""
+    """What somebody wants or knows. None and empty mean: find out, or take the usual.
+
+    ``said`` are fields of the recipe by name; ``classes`` names or numbers of what is to be kept; ``output`` an
+    output's name or number; ``least_iou`` what source and IR have to agree by; ``int8`` asks for quantisation;
+    ``model_api`` for an IR in the one form that OpenVINO's Model API reads.
+    """
 
     name: str | None = None
     size: tuple[int, int] | None = None
-    color_order: str = "RGB"
-    mean_values: tuple[float, ...] = (0.0,)
-    scale_values: tuple[float, ...] | None = None
-    output_index: int = 0
-    kind: OutputKind | None = None
-    channel: int | None = None
-    keep: tuple[int, ...] = (1,)
-    licence: str = ""
-    origin: str = ""
+    output: str | None = None
+    classes: tuple[str, ...] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     fp16: bool = True
     prove: bool = True
+    least_iou: float = LEAST_IOU
     pictures: tuple[Path, ...] = ()
+    int8: Int8Options | None = None
+    model_api: bool = False
     replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What came out. ``proof`` is None when the source's runtime is not installed or no proof was wanted."""
+    """What came out. ``proof`` is None when none was wanted, ``verdict`` when int8 was not asked for."""
 
     recipe: Recipe
     proof: Proof | None
+    verdict: Verdict | None = None
 
 
-def convert(source: Path, target: Path, options: Options, say: Callable[[str], None]) -> Converted:
+def convert(source: Path, target: Path, options: Options, say: Say) -> Converted:
     """Convert ``source`` into the new folder ``target``, telling each finding to ``say``.
 
     Raises:
-        UsageError: the format is not supported, the target is taken, or an option does not fit the model.
-        ModelError: the source is damaged, cannot be translated, or the result does not answer as the source does.
-            ``target`` is untouched then.
+        UsageError: the format is not supported, the target is taken, an option does not fit the model, something has to
+            be said that was not, or the source's own runtime is not installed.
+        ModelError: the source is damaged, cannot be translated, has no answer or several, or the result does not answer
+            as the source does. ``target`` is untouched then.
     """
     formats.check(source)
     target = target.resolve()
     folder.check_target(target, replace=options.replace)
-    read = formats.read(source)
-    size = shapes.fix_size(read, options.size)
-    _tell(read, say)
+    read = formats.read(source, options.size)
+    findings = analyse(read, options.size)
+    _tell(read, findings, say)
+    answer = settle.choose_answer(source, findings, options.output, options.said)
     with folder.appearing(target) as part:
-        recipe = _recipe(read, size, part / MODEL_FILE, options, target.name)
-        say(f"recipe: {recipe.color_order} {size[0]}x{size[1]}, output {recipe.output_index} read as {recipe.kind}")
+        base = Recipe(options.name or target.name, str(part / MODEL_FILE), 1, 1)
+        recipe = _recipe(read, findings, answer, options, base)
+        recipe = replace(recipe, output_index=expose(read.model, answer))
+        shapes.fix(read.model, findings, recipe)
         _check_fit(read, recipe)
-        ir.save(read.model, part / MODEL_FILE, name=recipe.name, fp16=options.fp16)
-        (part / RECIPE_FILE).write_text(dump_recipe(recipe), encoding="utf-8")
-        about = readme.text(part, read, recipe, fp16=options.fp16, note=options.note)
-        proof = _prove(read, recipe, options, say)
+        if options.prove:
+            recipe = _tried(read, recipe, findings, options, say)
+        model, written = model_info.for_model_api(read.model, recipe) if options.model_api else (read.model, recipe)
+        model_info.embed(model, written)
+        ir.save(model, part / MODEL_FILE, name=recipe.name, fp16=options.fp16)
+        instead = findings.best if answer.index is None else None
+        proof = _prove(read, recipe, written, instead, options, say) if options.prove else None
+        verdict = quantise(part, written, options.int8, say) if options.int8 else None
+        (part / RECIPE_FILE).write_text(dump_recipe(written), encoding="utf-8")
+        about = readme.text(part, read, written, fp16=options.fp16, note=options.note)
         (part / "README.md").write_text(about, encoding="utf-8")
-    say(f"written: {target}")
-    return Converted(replace(recipe, path=str(target / MODEL_FILE)), proof)
+    say(f"written: {target}{'' if proof else ', without a proof'}")
+    return Converted(replace(written, path=str(target / MODEL_FILE)), proof, verdict)
 
 
-def _tell(read: SourceModel, say: Callable[[str], None]) -> None:
+def _tell(read: SourceModel, findings: Findings, say: Say) -> None:
     say(f"source: {read.path} ({read.format}, {len(read.model.get_ops())} operators)")
     for index, port in enumerate(read.model.inputs):
         say(f"input {index}: {shapes.describe(port)}")
     for index, port in enumerate(read.model.outputs):
         say(f"output {index}: {shapes.describe(port)}")
     say(f"rewritten: {', '.join(read.rewritten) or 'nothing'}")
+    for note in findings.notes:
+        say(f"note: {note}")
 
 
-def _recipe(read: SourceModel, size: tuple[int, int], path: Path, options: Options, name: str) -> Recipe:
-    kind = options.kind or shapes.guess_kind(read.model, options.output_index)
-    answer = read.model.output(options.output_index).get_partial_shape()
-    planes = answer[3].get_length() if len(answer) == 4 and answer[3].is_static else 1
-    real = read.model.input().get_element_type().is_real()
-    return Recipe(
-        name=options.name or name,
-        path=str(path),
-        width=size[0],
-        height=size[1],
-        layout=read.layout,
-        color_order=options.color_order,
-        mean_values=options.mean_values,
-        scale_values=options.scale_values or ((255.0,) if real else (1.0,)),
-        output_index=options.output_index,
-        kind=kind,
-        # Of two planes, the second is the person in every model that was looked at.
-        channel=options.channel if options.channel is not None else min(1, planes - 1),
-        keep=options.keep,
-        licence=options.licence,
-        origin=options.origin,
-        sha256=folder.sha256(read.path),
-    )
+def _recipe(read: SourceModel, findings: Findings, answer: Candidate, options: Options, base: Recipe) -> Recipe:
+    fields = findings.fields()
+    fixed = (fields.get("width", 0), fields.get("height", 0))
+    width, height = options.size or fixed
+    picture = findings.picture
+    if picture and picture.width and picture.height and (width, height) != fixed:
+        raise UsageError(f"--size: {read.path} takes pictures of {fixed[0]}x{fixed[1]}, not {width}x{height}")
+    sha256 = folder.sha256(read.path) if read.path.is_file() else ""
+    base = replace(base, width=width, height=height, sha256=sha256)
+    return settle.settle(read, findings, answer, base, options.said, options.classes)
 
 
 def _check_fit(read: SourceModel, recipe: Recipe) -> None:
     """Raise ModelError when edgeseg could not run what is about to be written."""
     try:
-        mask = wrap(read.model.clone(), recipe).output().shape
+        wrap(read.model.clone(), recipe)
     except RuntimeError as exc:
         raise ModelError(f"{read.path} does not fit the recipe: {reason(exc)}") from exc
-    if mask[0] * COARSEST < recipe.height or mask[1] * COARSEST < recipe.width:
-        raise ModelError(
-            f"{read.path} is no segmentation model: {recipe.width}x{recipe.height} in, {mask[1]}x{mask[0]} out"
-        )
 
 
-def _prove(read: SourceModel, recipe: Recipe, options: Options, say: Callable[[str], None]) -> Proof | None:
-    if not options.prove:
-        say("proof: not wanted")
-        return None
-    proof = prove_tflite(read.path, recipe, options.pictures)
-    if proof is None:
-        say("proof: none, ai-edge-litert is not installed (pip install 'edgeseg[tflite]')")
-        return None
-    figures = f"{proof.agreement:.3%} of the pixels agree, largest difference {proof.largest_difference:.2g}"
-    say(f"proof: {proof.pictures} pictures in {proof.runtime} and in OpenVINO f32: {figures}")
-    if proof.agreement < LEAST_AGREEMENT:
+def _tried(read: SourceModel, recipe: Recipe, findings: Findings, options: Options, say: Say) -> Recipe:
+    """The recipe after a trial of what the file leaves open, on an IR that does not know its recipe yet."""
+    path = Path(recipe.path)
+    ir.save(read.model, path, name=recipe.name, fp16=options.fp16)
+    engine = OpenVinoEngine(path)
+    try:
+        return settle.by_trial(engine, recipe, findings, options.said, read.path, say)
+    finally:
+        engine.close()
+
+
+def _prove(
+    read: SourceModel, recipe: Recipe, written: Recipe, instead: Candidate | None, options: Options, say: Say
+) -> Proof:
+    """``recipe`` is that of the source, ``written`` that of the IR. ``instead`` is the source's own answer where the
+    recipe's is a tensor inside, which only the IR puts out.
+    """
+    if read.engine is None:
+        raise UsageError(f"{read.path}: {read.format} has no runtime to compare with", hint="--no-proof goes without")
+    if instead is not None:
+        recipe = written = replace(recipe, output_index=instead.index or 0, kind=instead.kind or recipe.kind)
+        say(f"proof: of {instead.name}, as the source does not put out the tensor that was chosen")
+    other = None if written is recipe else written
+    proof = _compared(read.engine, OpenVinoEngine(Path(recipe.path)), recipe, options, other)
+    say(f"proof: {proof.pictures} pictures in {proof.runtime} and in OpenVINO f32: {proof.sentence}")
+    least = options.least_iou
+    if proof.least < least and read.again is not None:
+        own = _compared(read.engine, read.again(), recipe, options)
+        say(f"proof: in two sets of kernels of {proof.runtime} itself: {own.sentence}")
+        least = min(least, 1 - _OWN_TIMES * (1 - own.least))
+    if proof.least < least:
         raise ModelError(
-            f"{read.path} answers differently after the conversion: {figures}", hint="--no-proof writes it anyway"
+            f"{read.path} answers differently after the conversion: {proof.sentence}, and {least:.4g} is wanted",
+            hint="--least-iou sets another bound, --no-proof writes it anyway",
         )
+    if not proof.kept:
+        say("note: nothing is kept in any of these pictures; prove it on some that show it (--pictures DIR)")
     return proof
+
+
+def _compared(
+    open_source: Callable[[], Engine],
+    other: Engine,
+    recipe: Recipe,
+    options: Options,
+    written: Recipe | None = None,
+) -> Proof:
+    try:
+        source = open_source()
+    except UsageError as exc:
+        raise UsageError(exc.message, hint=f"{exc.hint}; --no-proof goes without") from exc
+    try:
+        return prove(source, other, recipe, _photographs(options), written)
+    finally:
+        source.close()
+        other.close()
+
+
+def _photographs(options: Options) -> Iterable[Photograph]:
+    return photographs.load(options.pictures) if options.pictures else photographs.bundled()

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import cv2
@@ -16,31 +12,21 @@ import numpy as np
 import pytest
 
 from edgeseg.backends.openvino import OpenVinoBackend
-from edgeseg.convert.job import convert
+from edgeseg.library.catalogue import find
+from edgeseg.library.install import convert_entry
 from edgeseg.ovruntime import ov
-from edgeseg.recipes import find_model, load_recipe, shipped_models
+from edgeseg.recipes import find_model, load_recipe
 from edgeseg.types import U8
 from tests.shared import shared
 
 NAMES = ("selfie", "selfie-landscape")
 
 
-def make_models() -> ModuleType:
-    path = shipped_models().parent / "make_models.py"
-    spec = importlib.util.spec_from_file_location("make_models", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def original(name: str) -> Path:
     """The .tflite file that the package holds: same checksum."""
-    model = next(model for model in make_models().MODELS if model.name == name)
-    path = shared("models", model.file)
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == model.sha256
+    entry = find(name)
+    path = shared("models", entry.file)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
     return path
 
 
@@ -65,9 +51,7 @@ def test_converting_the_original_gives_the_files_of_the_repository(name: str, tm
     version = ov.__version__.partition("-")[0]
     if f"with OpenVINO {version} from" not in (find_model(name) / "README.md").read_text():
         pytest.skip(f"the models were made with another version of OpenVINO than the {version} that is installed")
-    model = next(model for model in make_models().MODELS if model.name == name)
-    options = dataclasses.replace(model.options, prove=False)
-    convert(source, tmp_path / name, options, lambda line: None)
+    convert_entry(find(name), source, tmp_path / name, lambda line: None)
     for file in sorted(find_model(name).iterdir()):
         assert (tmp_path / name / file.name).read_bytes() == file.read_bytes(), f"{file.name}: run `make models`"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgeseg.convert.readers.tflite_file import TfliteOperator, parse
 from edgeseg.errors import ModelError
-from tests.tiny_tflite import sigmoid_model
+from tests.tflite_writer import LOGISTIC, sigmoid_model
 
 WHOLE = sigmoid_model()
 
@@ -18,7 +18,7 @@ WHOLE = sigmoid_model()
 def test_operators_and_their_tensors(tmp_path: Path) -> None:
     file = tmp_path / "a.tflite"
     file.write_bytes(WHOLE)
-    assert parse(file).operators == (TfliteOperator("", b"", ("picture",), ("answer",)),)
+    assert parse(file).operators == (TfliteOperator("", b"", ("picture",), ("answer",), LOGISTIC),)
     assert parse(file).custom_operators == []
 
 

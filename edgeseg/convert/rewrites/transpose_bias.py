@@ -1,20 +1,19 @@
 """MediaPipe's ``Convolution2DTransposeBias``: a transposed convolution that adds a bias.
 
 Its options are three little-endian 32-bit integers: padding (1 SAME, 2 VALID), stride across, stride down. Its
-inputs are x [n, h, w, i], weights [o, kh, kw, i] and bias [o]. OpenVINO's front end does not hand the options of
-custom operators to Python, so they are read from the file and found again by the names of the tensors.
+inputs are x [n, h, w, i], weights [o, kh, kw, i] and bias [o].
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from edgeseg.convert.readers.tflite_file import TfliteFile, TfliteOperator
+from edgeseg.convert.readers.tflite_file import TfliteFile
+from edgeseg.convert.rewrites import custom
 from edgeseg.errors import ModelError
 from edgeseg.ovruntime import ov
 
@@ -36,10 +35,7 @@ def parse_options(custom_options: bytes) -> Options:
     Raises:
         ModelError: they are none that are known.
     """
-    try:
-        padding, across, down = struct.unpack_from("<3i", custom_options)
-    except struct.error as exc:
-        raise ModelError(f"{NAME}: {len(custom_options)} bytes of options where 12 are expected") from exc
+    padding, across, down = custom.integers(NAME, custom_options, 3)
     if padding not in (_SAME, _VALID) or across < 1 or down < 1:
         raise ModelError(f"{NAME}: padding {padding} with stride {across}x{down} is not known")
     return Options(same_padding=padding == _SAME, stride=(down, across))
@@ -47,22 +43,12 @@ def parse_options(custom_options: bytes) -> Options:
 
 def extension(file: TfliteFile) -> Any:
     """The ``ConversionExtension`` that translates every such operator of ``file``."""
-    options = {
-        _key(operator): parse_options(operator.custom_options) for operator in file.operators if operator.custom == NAME
-    }
-
-    def translate(node: Any) -> list[Any]:
-        x, weights, bias = (node.get_input(index) for index in range(3))
-        for key, found in options.items():
-            if key[0] in x.get_names() and key[1] in weights.get_names():
-                return [transposed_convolution(x, weights, bias, found).output(0)]
-        raise ModelError(f"{NAME}: the operator that reads {sorted(x.get_names())} is not in the file")
-
-    return ov.frontend.ConversionExtension(NAME, translate)
-
-
-def _key(operator: TfliteOperator) -> tuple[str, str]:
-    return operator.inputs[0], operator.inputs[1]
+    return custom.extension(
+        file,
+        NAME,
+        parse_options,
+        lambda inputs, options: [transposed_convolution(inputs[0], inputs[1], inputs[2], options).output(0)],
+    )
 
 
 def transposed_convolution(x: Any, weights: Any, bias: Any, options: Options) -> Any:

@@ -1,0 +1,1 @@
+"""Models that can be had: those that lie here, and those that packages of others contain."""
