@@ -4,7 +4,7 @@
 set -eu
 
 PACKAGES="
-    ffmpeg nginx-light libnginx-mod-rtmp prometheus chromium systemd
+    gcc libc6-dev binutils ffmpeg nginx-light libnginx-mod-rtmp prometheus chromium systemd
     python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 "

@@ -17,12 +17,22 @@ EVERY_STAGE = {"types", "errors", "redact", "ffmpeg", "status", "log", "plugins"
 # What a stage may import beside that and its own folder, each for a reason that is written in that module.
 STAGES = {
     "sources": set(),
-    "backends": {"ovruntime"},
+    # tflite-runtime takes the process with it where a file was cut off: somebody has to look before it.
+    "backends": {"flatbuffer", "ovruntime"},
     "masks": set(),
     "effects": {"colour", "frames", "kernels"},
     "encoding": {"frames", "queues", "flv"},
     # The hub's tags are FLV: who writes them elsewhere has to move their times.
     "outputs": {"backoff", "flv", "retiming"},
+}
+# Rooms beside the way of a frame, where models are made ready and judged, and what each may import. None of them is
+# part of a daemon that runs.
+WORKSHOPS = {
+    "convert": {"backends", "errors", "flatbuffer", "labels", "ovruntime", "pictures", "recipes", "table", "types"},
+    "evaluate": {"backends", "colour", "errors", "masks", "ovruntime", "pictures", "recipes", "sampling"}
+    | {"sources", "table", "types"},
+    "labels": set(),
+    "library": {"convert", "errors", "recipes", "redact", "types"},
 }
 SHARED = EVERY_STAGE | {name for extra in STAGES.values() for name in extra if "." not in name}
 
@@ -83,9 +93,14 @@ def test_a_stage_knows_none_of_its_neighbours(stage: str) -> None:
     assert violations(paths, EVERY_STAGE | STAGES[stage] | {stage}) == []
 
 
+@pytest.mark.parametrize("room", WORKSHOPS)
+def test_a_workshop_knows_what_it_works_on(room: str) -> None:
+    assert violations(sorted((PACKAGE / room).rglob("*.py")), WORKSHOPS[room] | {room}) == []
+
+
 def test_no_permission_is_left_over() -> None:
     """A permission that nobody uses is an invitation."""
-    for stage, extra in STAGES.items():
+    for stage, extra in (STAGES | WORKSHOPS).items():
         used = {module for path in (PACKAGE / stage).rglob("*.py") for module, _ in ours(path)}
         assert {want for want in extra if not any(within(module, {want}) for module in used)} == set()
 
@@ -127,9 +142,12 @@ def test_each_library_is_known_in_one_place(library: str, where: set[str]) -> No
         ("stream", {"supervisor.py", "build.py"}),
         ("pipeline", {"stream.py", "supervisor.py", "build.py"}),
         ("commands", {"cli.py"}),
+        ("convert", {"commands/convert.py", "commands/inspect.py", "library/install.py", "library/packages.py"}),
+        ("evaluate", {"commands/bench.py", "commands/eval.py"}),
+        ("library", {"commands/models.py"}),
     ],
 )
-def test_only_the_composition_root_builds(module: str, who: set[str]) -> None:
+def test_what_builds_and_what_judges_is_known_where_it_is_called(module: str, who: set[str]) -> None:
     users = {
         name(path) for path in MODULES if path.name != "__main__.py" for used, _ in ours(path) if within(used, {module})
     }
