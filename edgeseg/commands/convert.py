@@ -98,8 +98,10 @@ def run(args: argparse.Namespace) -> int:
         fp16=not args.fp32,
         prove=not args.no_proof,
         least_iou=args.least_iou,
-        pictures=photographs.find(args.pictures) if args.pictures else (),
-        int8=Int8Options(photographs.find(args.calibrate), max_loss=args.max_loss) if args.int8 else None,
+        pictures=photographs.find(args.pictures, "--pictures") if args.pictures else (),
+        int8=Int8Options(photographs.find(args.calibrate, "--calibrate"), max_loss=args.max_loss)
+        if args.int8
+        else None,
         model_api=args.model_api,
         replace=args.force,
     )

@@ -17,6 +17,7 @@ from edgeseg.convert.findings import Candidate, Findings
 from edgeseg.convert.photographs import Photograph
 from edgeseg.convert.prove import Proof, prove
 from edgeseg.convert.quantise import Int8Options, Verdict, quantise
+from edgeseg.convert.quantise import check as check_int8
 from edgeseg.convert.readers import formats
 from edgeseg.convert.source_model import SourceModel
 from edgeseg.errors import ModelError, UsageError
@@ -73,6 +74,8 @@ def convert(source: Path, target: Path, options: Options, say: Say) -> Converted
             as the source does. ``target`` is untouched then.
     """
     formats.check(source)
+    if options.int8:
+        check_int8(options.int8)  # before minutes of work
     target = target.resolve()
     folder.check_target(target, replace=options.replace)
     read = formats.read(source, options.size)
@@ -94,7 +97,8 @@ def convert(source: Path, target: Path, options: Options, say: Say) -> Converted
         proof = _prove(read, recipe, written, instead, options, say) if options.prove else None
         verdict = quantise(part, written, options.int8, say) if options.int8 else None
         (part / RECIPE_FILE).write_text(dump_recipe(written), encoding="utf-8")
-        about = readme.text(part, read, written, fp16=options.fp16, note=options.note)
+        weights = "int8" if verdict and verdict.kept else "half floats" if options.fp16 else "as in the source"
+        about = readme.text(part, read, written, weights=weights, note=options.note)
         (part / "README.md").write_text(about, encoding="utf-8")
     say(f"written: {target}{'' if proof else ', without a proof'}")
     return Converted(replace(written, path=str(target / MODEL_FILE)), proof, verdict)

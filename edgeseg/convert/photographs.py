@@ -24,13 +24,13 @@ class Photograph:
     person: U8 | None = None
 
 
-def find(folder: Path) -> tuple[Path, ...]:
-    """The pictures in ``folder``, by name.
+def find(folder: Path, option: str = "") -> tuple[Path, ...]:
+    """The pictures in ``folder``, by name; ``option`` is what named it.
 
     Raises:
         UsageError: it is no folder, or no picture lies in it.
     """
-    return tuple(pictures.find(folder))
+    return tuple(pictures.find(folder, f"{option}: " if option else ""))
 
 
 def load(paths: Sequence[Path]) -> Iterator[Photograph]:

@@ -111,7 +111,7 @@ def quantise(part: Path, recipe: Recipe, options: Int8Options, say: Say) -> Verd
     """
     check(options)
     with TemporaryDirectory(prefix=".int8-", dir=part) as folder:
-        verdict = _attempt(part / MODEL_FILE, Path(folder) / MODEL_FILE, recipe, options, say)
+        verdict = _attempt(part / MODEL_FILE, Path(folder), recipe, options, say)
     say(verdict.sentence)
     return verdict
 
@@ -143,8 +143,8 @@ def decide(before: Cost, after: Cost, proof: Proof, options: Int8Options) -> Ver
     return Verdict(not against, before.size, after.size, before.ms, after.ms, proof.iou, sentence)
 
 
-def _attempt(full: Path, small: Path, recipe: Recipe, options: Int8Options, say: Say) -> Verdict:
-    """The verdict on the best int8 model that could be made; ``full`` is replaced where it says so."""
+def _attempt(full: Path, folder: Path, recipe: Recipe, options: Int8Options, say: Say) -> Verdict:
+    """The verdict on the best int8 model that could be made in ``folder``; ``full`` is replaced where it says so."""
     model = ov.Core().read_model(str(full))
     if any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
         return _unmeasured(full, "int8: the model is quantised already; it stays as it is")
@@ -155,6 +155,8 @@ def _attempt(full: Path, small: Path, recipe: Recipe, options: Int8Options, say:
             made = quantised(model, recipe, options.calibrating, preset)
         except ModelError as exc:
             return _unmeasured(full, f"int8: {exc.message}; the full model is kept")
+        small = folder / preset / MODEL_FILE
+        small.parent.mkdir()
         ir.save(made, small, name=recipe.name, fp16=halves)
         verdict = _judge(full, small, recipe, options)
         if verdict.kept:

@@ -28,11 +28,8 @@ from edgeseg.types import Recipe
 
 Preset = Literal["performance", "mixed"]
 _TELEMETRY = "openvino_telemetry"
-_FRAMEWORKS = (
-    "torch",
-    "tensorflow",
-    "onnx",
-)  # seconds and hundreds of megabytes, to learn that the model is not theirs
+# nncf imports each of them, which takes seconds and hundreds of megabytes, to learn that the model is not theirs.
+_FRAMEWORKS = ("torch", "tensorflow", "onnx")
 
 
 def need_nncf() -> None:

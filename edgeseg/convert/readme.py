@@ -10,11 +10,12 @@ from edgeseg.ovruntime import ov
 from edgeseg.types import OutputKind, Recipe
 
 
-def text(folder: Path, source: SourceModel, recipe: Recipe, *, fp16: bool, note: str) -> str:
-    """Markdown that names the files in ``folder`` with their checksums. The same for the same model, on any machine."""
+def text(folder: Path, source: SourceModel, recipe: Recipe, *, weights: str, note: str) -> str:
+    """Markdown that names the files in ``folder`` with their checksums. The same for the same model, on any machine
+    (but for int8, which is calibrated on somebody's photographs).
+    """
     files = sorted(entry for entry in folder.iterdir() if entry.is_file())
     rows = [f"| `{file.name}` | `{sha256(file)}` |" for file in files]
-    weights = "half floats" if fp16 else "as in the source"
     rewritten = f" The operator {', '.join(source.rewritten)} was rewritten." if source.rewritten else ""
     paragraphs = [
         f"# {recipe.name}",
