@@ -23,6 +23,7 @@ from edgeseg.reader import VideoSettings
 from edgeseg.recipes import find_model, load_recipe
 from edgeseg.redact import redact_url
 from edgeseg.sampling import Sampler
+from edgeseg.slate import SlateSettings
 from edgeseg.status import OutputStatus, StreamStatus
 from edgeseg.supervisor import Blueprint, Fed
 from edgeseg.types import Backend, Effect, Recipe, Source
@@ -78,6 +79,7 @@ def blueprint(name: str, config: Config) -> Blueprint:
         ),
         encoder=build_encoder_settings(stream, ffmpeg),
         outputs=outputs,
+        slate=slate_settings(stream),
     )
 
 
@@ -163,6 +165,11 @@ def build_encoder_settings(stream: StreamConfig, ffmpeg: str) -> EncoderSettings
         constant=constant,
         options={key: str(value) for key, value in settings.options.items()},
     )
+
+
+def slate_settings(stream: StreamConfig) -> SlateSettings | None:
+    slate = stream.slate
+    return SlateSettings(slate.after_s, slate.text, slate.picture) if slate.enabled else None
 
 
 def refine_settings(stream: StreamConfig) -> RefineSettings:

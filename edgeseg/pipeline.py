@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgeseg.encoding.encoder import Encoder
 from edgeseg.frames import Canvas, CanvasPool, copy, fill
 from edgeseg.masks import MaskRefiner
+from edgeseg.outlet import Outlet
 from edgeseg.placement import Placement
 from edgeseg.queues import Closed, FrameQueue
 from edgeseg.sampling import Sampler
@@ -46,7 +46,7 @@ class Pipeline:
         stages: what to join.
         frames: the source's frames with their output times in ms; ends when it is closed.
         placement: where they go in the output.
-        encoder: takes the pictures.
+        outlet: takes the pictures to the encoder.
         pool: where the encoder returns its canvases to.
         status: counts and times.
         latest: is offered every picture that goes out.
@@ -58,7 +58,7 @@ class Pipeline:
         stages: Stages,
         frames: FrameQueue[TimedFrame],
         placement: Placement,
-        encoder: Encoder,
+        outlet: Outlet,
         pool: CanvasPool,
         status: StreamStatus,
         latest: LatestFrame,
@@ -67,7 +67,7 @@ class Pipeline:
         self._stages = stages
         self._frames = frames
         self._placement = placement
-        self._encoder = encoder
+        self._outlet = outlet
         self._pool = pool
         self._status = status
         self._latest = latest
@@ -111,7 +111,7 @@ class Pipeline:
             self._status.mask_age.observe(max(0.0, time.monotonic() - frame.captured_at))
         self._latest.offer(canvas.frame)
         started = time.perf_counter()
-        self._encoder.video(canvas, timestamp_ms)
+        self._outlet.video(canvas, timestamp_ms)
         self._status.stage("hand_over").observe(time.perf_counter() - started)
         self._status.count("encode", "in")
 

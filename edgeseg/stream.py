@@ -13,11 +13,14 @@ from edgeseg.encoding.encoder import Encoder
 from edgeseg.encoding.hub import Hub
 from edgeseg.encoding.matroska import RawFormat, can_carry
 from edgeseg.errors import EncoderError
-from edgeseg.frames import CanvasPool
+from edgeseg.frames import Canvas, CanvasPool
+from edgeseg.idle import Idle
+from edgeseg.outlet import Outlet
 from edgeseg.pipeline import Pipeline, Stages, TimedFrame
 from edgeseg.placement import Placement
 from edgeseg.queues import Closed, FrameQueue, WhenFull
 from edgeseg.reader import Reader, VideoSettings
+from edgeseg.slate import Slate, SlateSettings
 from edgeseg.status import LatestFrame, StreamStatus
 from edgeseg.timeline import Timeline
 from edgeseg.types import Frame, Source, SourceFormat, State, Tag, TagKind
@@ -44,6 +47,7 @@ class Stream:
         hub: Hub,
         latest: LatestFrame,
         stop: threading.Event,
+        slate: SlateSettings | None = None,
     ) -> None:
         self._status = status
         self._stages = stages
@@ -55,11 +59,15 @@ class Stream:
         self._timeline = Timeline()
         self._encoder: Encoder | None = None
         self._pool: CanvasPool | None = None
+        self._raw: RawFormat | None = None
+        self._encoder_lock = threading.RLock()  # the supervisor's thread and the slate's
+        self._outlet = Outlet(self._recycle, lambda: status.count("encode", "dropped"))
         self._last_ms = 0
         self._playing = False
+        self._idle = Idle(slate, self._outlet, self._show_slate, status.name) if slate else None
 
     def play(self, source: Source) -> None:
-        """Open ``source`` and play it until it ends or the stop event is set.
+        """Open ``source`` and play it until it ends or the stop event is set. While it is away, a slate is shown.
 
         Raises:
             StreamError: the source, the encoder or the model cannot go on.
@@ -76,10 +84,18 @@ class Stream:
 
     def finish(self, timeout_s: float = 2.0) -> None:
         """Let the last pictures out and end the encoder."""
-        if self._encoder is not None:
-            if not self._encoder.finish(timeout_s):
-                _log.warning("%s: the encoder did not end well; its last pictures may be missing", self._status.name)
-            self._encoder = None
+        if self._idle is not None:
+            self._idle.stop()
+        self._finish_encoder(timeout_s)
+
+    def _finish_encoder(self, timeout_s: float = 2.0) -> None:
+        with self._encoder_lock:
+            if self._encoder is not None:
+                if not self._encoder.finish(timeout_s):
+                    _log.warning(
+                        "%s: the encoder did not end well; its last pictures may be missing", self._status.name
+                    )
+                self._encoder = None
 
     def _play(self, source: Source, source_format: SourceFormat) -> None:
         placement = Placement(source_format, self._video.size, self._video.fit)
@@ -95,6 +111,8 @@ class Stream:
             audio.audio,
         )
         encoder, pool = self._encoder_for(raw, when_full)
+        if self._idle is not None and source_format.live:
+            self._idle.start()
         self._stages.refiner.reset()
         self._timeline.restart(live=source_format.live)
         problems: list[BaseException] = []
@@ -106,7 +124,7 @@ class Stream:
             problems.append(exc)
             frames.close()
 
-        pipeline = Pipeline(self._stages, frames, placement, encoder, pool, self._status, self._latest, failed)
+        pipeline = Pipeline(self._stages, frames, placement, self._outlet, pool, self._status, self._latest, failed)
         pipeline.start()
         try:
             reader = Reader(source, self._timeline, self._video, source_format.live, self._stop, self._status)
@@ -147,34 +165,61 @@ class Stream:
 
     def _encoder_for(self, raw: RawFormat, when_full: WhenFull) -> tuple[Encoder, CanvasPool]:
         """The running encoder if it takes such pictures, else a new one that goes on where the old one ended."""
-        if self._encoder is not None and self._pool is not None and self._encoder.raw == raw:
-            return self._encoder, self._pool
-        self.finish()
-        self._pool = pool = CanvasPool(raw.width, raw.height, raw.colour)
-        self._hub.expects_audio = raw.audio is not None
-        self._status.width, self._status.height, self._status.fps = raw.width, raw.height, float(raw.fps)
-        self._status.encoder_starts += 1
-        self._encoder = Encoder(
-            self._settings,
-            raw,
-            when_full=when_full,
-            on_tag=self._on_tag,
-            recycle=pool.give,
-            on_drop=lambda: self._status.count("encode", "dropped"),
-            name=f"{self._status.name}:encoder",
-            near_ms=self._last_ms,
-        )
-        return self._encoder, pool
+        with self._encoder_lock:
+            if self._encoder is not None and self._pool is not None and self._encoder.raw == raw:
+                return self._encoder, self._pool
+            self._finish_encoder()
+            self._pool = pool = CanvasPool(raw.width, raw.height, raw.colour)
+            self._hub.expects_audio = raw.audio is not None
+            self._status.width, self._status.height, self._status.fps = raw.width, raw.height, float(raw.fps)
+            self._status.encoder_starts += 1
+            self._encoder = Encoder(
+                self._settings,
+                raw,
+                when_full=when_full,
+                on_tag=self._on_tag,
+                recycle=pool.give,
+                on_drop=lambda: self._status.count("encode", "dropped"),
+                name=f"{self._status.name}:encoder",
+                near_ms=self._last_ms,
+            )
+            self._raw = raw
+            self._outlet.connect(self._encoder)
+            return self._encoder, pool
+
+    def _recycle(self, canvas: Canvas) -> None:
+        if self._pool is not None:
+            self._pool.give(canvas)
+
+    def _show_slate(self, slate: Slate, quiet_s: float) -> None:
+        """One slate into the encoder, which is started again if it died meanwhile."""
+        with self._encoder_lock:
+            if self._raw is None or self._stop.is_set():
+                return
+            _, pool = self._encoder_for(self._raw, WhenFull.DROP_OLDEST)
+            canvas = pool.take()
+            slate.draw(canvas)
+            self._latest.offer(canvas.frame)
+            try:
+                self._outlet.slate(canvas, self._timeline.idle(time.monotonic()), quiet_s)
+            except EncoderError as exc:
+                _log.error("%s: %s", self._status.name, exc)
+                self._drop_encoder()
 
     def _drop_encoder(self) -> None:
-        if self._encoder is not None:
-            self._encoder.kill()
-            self._encoder = None
+        with self._encoder_lock:
+            if self._encoder is not None:
+                self._encoder.kill()
+                self._encoder = None
 
     def _on_tag(self, tag: Tag, delay_s: float | None) -> None:
         status = self._status
         status.encoded_bytes += len(tag.wire)
-        if tag.kind is TagKind.VIDEO and not tag.config:
+        if tag.kind is TagKind.VIDEO and not tag.config and self._outlet.was_slate(tag.timestamp_ms):
+            # Not a sign of life of the camera: neither the state nor the age of the last picture know of it.
+            status.count("slate", "out")
+            self._last_ms = tag.timestamp_ms
+        elif tag.kind is TagKind.VIDEO and not tag.config:
             status.count("encode", "out")
             now = time.monotonic()
             # The encoder's last pictures come out after the source has failed: they do not make it run.

@@ -15,6 +15,7 @@ from edgeseg.encoding.hub import Hub
 from edgeseg.errors import EdgesegError, StreamError
 from edgeseg.pipeline import Stages
 from edgeseg.reader import VideoSettings
+from edgeseg.slate import SlateSettings
 from edgeseg.status import LatestFrame, StreamStatus, Subscriber
 from edgeseg.stream import Stream
 from edgeseg.types import Source, State
@@ -41,6 +42,7 @@ class Blueprint:
     video: VideoSettings
     encoder: EncoderSettings
     outputs: Sequence[Fed]
+    slate: SlateSettings | None = None
 
 
 class StreamSupervisor:
@@ -133,7 +135,14 @@ class StreamSupervisor:
     def _run(self) -> None:
         assert self._stages is not None
         stream = Stream(
-            self.status, self._stages, self._blueprint.video, self._encoder, self._hub, self.latest, self._stop
+            self.status,
+            self._stages,
+            self._blueprint.video,
+            self._encoder,
+            self._hub,
+            self.latest,
+            self._stop,
+            self._blueprint.slate,
         )
         told = ""
         while not self._stop.is_set():

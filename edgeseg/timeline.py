@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 
 _JUMP_S = 10.0
@@ -12,7 +13,7 @@ class Timeline:
 
     Within one run of a source the distance between two pictures is kept exactly. A new run, or a jump backwards (of a
     live source also one of more than ten seconds ahead), is joined on at the moment it arrives, as far from the
-    previous picture as the monotonic clock says.
+    previous picture as the monotonic clock says. While a source gives no pictures, ``idle`` moves the clock on.
     """
 
     def __init__(self) -> None:
@@ -23,6 +24,17 @@ class Timeline:
         self._last_time: Fraction | None = None
         self._last_arrival = 0.0
         self._offset_ms: Fraction | None = None
+        self._lock = threading.Lock()  # the source's thread and the slate's
+
+    def idle(self, now: float) -> int:
+        """The output time in ms of a picture that is shown at ``now`` (monotonic seconds) because the source has
+        none.
+        """
+        with self._lock:
+            gap_ms = round((now - self._last_arrival) * 1000) if self._last_ms >= 0 else 1
+            self._last_ms += max(1, gap_ms)
+            self._last_arrival = now
+            return self._last_ms
 
     def restart(self, *, live: bool = False) -> None:
         """The source was opened again: its times have nothing to do with those before."""
@@ -32,14 +44,15 @@ class Timeline:
     def video(self, pts: int, time_base: Fraction, arrival: float) -> int:
         """The output time in ms of a picture that arrived at ``arrival`` (monotonic seconds). Always grows."""
         time = pts * time_base
-        if self._offset_ms is None or self._jumped(time):
-            gap_ms = round((arrival - self._last_arrival) * 1000) if self._last_ms >= 0 else 0
-            start_ms = self._last_ms + max(1, gap_ms) if self._last_ms >= 0 else 0
-            self._offset_ms = start_ms - time * 1000
-            self._run_ms = start_ms
-        ms = max(self._last_ms + 1, round(time * 1000 + self._offset_ms))
-        self._last_ms, self._last_time, self._last_arrival = ms, time, arrival
-        return ms
+        with self._lock:
+            if self._offset_ms is None or self._jumped(time):
+                gap_ms = round((arrival - self._last_arrival) * 1000) if self._last_ms >= 0 else 0
+                start_ms = self._last_ms + max(1, gap_ms) if self._last_ms >= 0 else 0
+                self._offset_ms = start_ms - time * 1000
+                self._run_ms = start_ms
+            ms = max(self._last_ms + 1, round(time * 1000 + self._offset_ms))
+            self._last_ms, self._last_time, self._last_arrival = ms, time, arrival
+            return ms
 
     def audio(self, pts: int, time_base: Fraction) -> int | None:
         """The output time in ms of a sound packet; None for what cannot be placed and is to be left out.

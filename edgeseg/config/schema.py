@@ -114,6 +114,13 @@ class SourceConfig(Section):
         return self
 
 
+def _slate_text(value: object) -> str:
+    text = "" if value is None else parse_text(value)
+    if not text.isascii() or not (text or "x").isprintable():
+        raise ValueError(f"must be of plain ASCII letters, which are all that is drawn, not {quoted(text)}")
+    return text
+
+
 class ModelConfig(Section):
     """Which model segments, on what. ``name`` is a model that edgeseg ships, or an absolute path.
 
@@ -252,12 +259,23 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+class SlateConfig(Section):
+    """What viewers see while a live source gives no pictures. ``text`` is for ``strftime``."""
+
+    may_be_empty: ClassVar[bool] = True
+    enabled: Flag = True
+    after_s: Annotated[float, number(0.5, 3600)] = 3.0
+    text: Annotated[str, PlainValidator(_slate_text)] = "no signal since %H:%M:%S"
+    picture: MaybePath = None
+
+
 class StreamConfig(Section):
     """One camera, from its source to its outputs."""
 
     enabled: Flag = True
     source: SourceConfig
     model: ModelConfig = ModelConfig()
+    slate: SlateConfig = SlateConfig()
     mask: MaskConfig = MaskConfig()
     effect: Effect = BlurEffect()
     allow_uncovered: Flag = False

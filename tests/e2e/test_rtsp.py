@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.e2e.daemon import Daemon
 from tests.equipment.flash_beep_clip import offsets, write_flash_beep_clip
 from tests.equipment.nginx_rtmp import NginxRtmp
-from tests.equipment.read_clip import read_pictures, read_sound, read_times
+from tests.equipment.read_clip import read_pictures, read_sound
 from tests.equipment.receiver import Receiver
 from tests.equipment.rtsp_camera import RtspCamera
 from tests.waiting import wait_until
@@ -75,24 +76,31 @@ def test_a_camera_that_goes_away_and_comes_back(flash_beep: Path, tmp_path: Path
             assert daemon.get("/readyz")[0] == 200
             assert daemon.metric("edgeseg_source_reconnects_total") >= 1
             assert daemon.metric("edgeseg_encoder_restarts_total") == 0
-            # The server and its viewers have noticed nothing but a pause.
+            # The server and its viewers were shown the slate, which is no sign of life.
+            slates = daemon.metric("edgeseg_frames_total", stage="slate", outcome="out")
             assert daemon.metric("edgeseg_output_reconnects_total", kind="publish") == 0
             assert daemon.pid == pid
             assert daemon.stop()[0] == 0
-        times = read_times(receiver.wait(20))
+        pictures = read_pictures(receiver.wait(20))
     # Once for each reason, not once for each attempt.
     told = [line.split(" ", 1)[1] for line in daemon.log().splitlines() if " error " in line]
     assert told
     assert len(told) == len(set(told)) <= 3, daemon.log()
     assert "Traceback" not in daemon.log()
-    gaps = [b - a for a, b in pairwise(times)]
+    gaps = [b.pts_s - a.pts_s for a, b in pairwise(pictures)]
     assert min(gaps) > 0
-    assert len(times) > 100
+    assert len(pictures) > 100
     assert "cam: running again" in daemon.log()
-    # The pause is there, as long as it was. Else there is only what came too late while camera and server were opened:
-    # up to the next keyframe, which comes every two seconds.
-    assert 4 < max(gaps) < 25
+    # Three seconds without a picture, then the slate twice a second; the rest is what came too late while camera and
+    # server were opened: up to the next keyframe, which comes every two seconds.
+    assert 2.5 < max(gaps) < 3.7
     assert sorted(gaps)[-2] < 2.5
+    assert slates >= 4
+    # The slate: letters on plain grey, nothing of the camera. It is the first picture after the longest gap.
+    first = pictures[gaps.index(max(gaps)) + 1]
+    assert (first.u[8:-8, 8:-8].min(), first.u.max()) == pytest.approx((128, 128), abs=3)
+    assert np.median(first.y) == pytest.approx(40, abs=4)
+    assert (first.y > 180).sum() > 100
 
 
 def test_a_wrong_password_is_told_and_kept(flash_beep: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def shipped() -> Config:
 
 
 def test_the_schema_was_found() -> None:
-    assert len(MODELS) == 18
+    assert len(MODELS) == 19
     assert {"smooth_step", "segment_s", "token", "picture", "opacity"} <= set(KEYS)
 
 

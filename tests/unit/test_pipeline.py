@@ -14,6 +14,7 @@ from edgeseg.effects.passthrough import Passthrough
 from edgeseg.errors import EncoderError, InferenceError
 from edgeseg.frames import Canvas, CanvasPool
 from edgeseg.masks import MaskRefiner, RefineSettings
+from edgeseg.outlet import Outlet
 from edgeseg.pipeline import Pipeline, Stages, TimedFrame
 from edgeseg.placement import Placement
 from edgeseg.queues import FrameQueue, WhenFull
@@ -87,20 +88,22 @@ class Bench:
             Sampler(Recipe("stub", "", 32, 24)), self.backend, self.refiner, effect or KeepOrGrey(), uncovered
         )
         placement = Placement(source or SourceFormat(*SIZE, Fraction(25), Colour(), False), output, fit)
+        outlet = Outlet(lambda _: None, lambda: None)
+        outlet.connect(self.encoder)  # type: ignore[arg-type]
         self.pipeline = Pipeline(
             stages,
             self.frames,
             placement,
-            self.encoder,  # type: ignore[arg-type]
+            outlet,
             CanvasPool(placement.width, placement.height, Colour()),
             self.status,
             self.latest,
             self.failures.append,
         )
 
-    def show(self, frame: Frame, timestamp_ms: int = 0) -> Frame:
-        """What goes out for ``frame``."""
-        self.pipeline.process(frame, timestamp_ms)
+    def show(self, frame: Frame, timestamp_ms: int | None = None) -> Frame:
+        """What goes out for ``frame``, by default 40 ms after the one before."""
+        self.pipeline.process(frame, len(self.encoder.got) * 40 if timestamp_ms is None else timestamp_ms)
         return self.encoder.got[-1][1].frame
 
 
