@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import replace
 from fractions import Fraction
@@ -11,11 +10,11 @@ from typing import Any
 
 from edgeseg import plugins
 from edgeseg.backends.choose import backend_name, default_device
+from edgeseg.backends.revived import Revived
 from edgeseg.backends.watched import Watched
 from edgeseg.config.effects import PluginEffect, ReplaceEffect
 from edgeseg.config.schema import Config, PublishConfig, StreamConfig
 from edgeseg.encoding.command import EncoderSettings
-from edgeseg.errors import ModelError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.masks import MaskRefiner, RefineSettings
 from edgeseg.pipeline import Stages
@@ -27,8 +26,6 @@ from edgeseg.slate import SlateSettings
 from edgeseg.status import OutputStatus, StreamStatus
 from edgeseg.supervisor import Blueprint, Fed
 from edgeseg.types import Backend, Effect, Recipe, Source
-
-_log = logging.getLogger(__name__)
 
 _PUBLISH_QUEUE_S, _RECORD_QUEUE_S = 2.0, 4.0
 # Which settings of `source:` each built-in source takes, besides the URL.
@@ -103,25 +100,19 @@ def build_backend(stream: StreamConfig, concurrent: int = 1) -> tuple[Backend, R
     recipe = load_recipe(find_model(settings.name))
     name = backend_name(recipe) if settings.backend == "auto" else settings.backend
     factory = plugins.load("backends", name)
-    backend: Backend = (
-        factory(
-            precision=settings.precision, streams=min(concurrent, os.cpu_count() or 1), cache_dir=_model_cache(stream)
-        )
-        if name == "openvino"
-        else factory()
-    )
-    if settings.timeout_s is not None:
-        backend = Watched(backend, settings.timeout_s)
-    device = settings.device or default_device(name)
-    try:
-        backend.load(recipe, device)
-    except ModelError as exc:
-        if settings.fallback in (None, device):
-            raise
-        _log.warning("%s; running on %s instead", exc, settings.fallback)
-        device = str(settings.fallback)
-        backend.load(recipe, device)
-    return backend, recipe, device
+    options: dict[str, Any] = {}
+    if name == "openvino":
+        streams = min(concurrent, os.cpu_count() or 1)
+        options = {"precision": settings.precision, "streams": streams, "cache_dir": _model_cache(stream)}
+
+    def make() -> Backend:
+        backend: Backend = factory(**options)
+        return backend if settings.timeout_s is None else Watched(backend, settings.timeout_s)
+
+    devices: list[str] = []
+    backend = Revived(make, settings.fallback, devices.append)
+    backend.load(recipe, settings.device or default_device(name))
+    return backend, recipe, devices[-1]
 
 
 def _model_cache(stream: StreamConfig) -> Path | None:

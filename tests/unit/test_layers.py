@@ -18,7 +18,7 @@ EVERY_STAGE = {"types", "errors", "redact", "ffmpeg", "status", "log", "plugins"
 STAGES = {
     "sources": set(),
     # tflite-runtime takes the process with it where a file was cut off: somebody has to look before it.
-    "backends": {"flatbuffer", "ovruntime"},
+    "backends": {"backoff", "flatbuffer", "ovruntime"},
     "masks": set(),
     "effects": {"colour", "frames", "kernels"},
     "encoding": {"frames", "queues", "flv"},
