@@ -13,10 +13,12 @@ from edgeseg.backends.choose import backend_name, default_device
 from edgeseg.backends.revived import Revived
 from edgeseg.backends.watched import Watched
 from edgeseg.config.effects import PluginEffect, ReplaceEffect
-from edgeseg.config.schema import Config, PublishConfig, StreamConfig
+from edgeseg.config.schema import Config, PublishConfig, RecordConfig, RetentionConfig, StreamConfig
 from edgeseg.encoding.command import EncoderSettings
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.masks import MaskRefiner, RefineSettings
+from edgeseg.outputs.recordstatus import RecordStatus
+from edgeseg.outputs.retention import Keeper, Retention
 from edgeseg.pipeline import Stages
 from edgeseg.reader import VideoSettings
 from edgeseg.recipes import find_model, load_recipe
@@ -36,8 +38,13 @@ _SOURCE_KEYS = {
 }
 
 
-def blueprint(name: str, config: Config) -> Blueprint:
-    """Everything of stream ``name``, nothing of it open yet.
+def build_keeper(config: Config) -> Keeper:
+    """What looks after the recordings of all streams, not started yet."""
+    return Keeper(_limits(config.retention))
+
+
+def blueprint(name: str, config: Config, keeper: Keeper) -> Blueprint:
+    """Everything of stream ``name``, nothing of it open yet; ``keeper`` looks after its recordings.
 
     Raises:
         ConfigError: a plug-in cannot be imported, or there is no ffmpeg.
@@ -45,7 +52,7 @@ def blueprint(name: str, config: Config) -> Blueprint:
     stream = config.streams[name]
     ffmpeg = find_ffmpeg(config.ffmpeg)
     status = StreamStatus(name, effect=stream.effect.type, model=Path(stream.model.name).name)
-    outputs = _build_outputs(name, stream, ffmpeg, status)
+    outputs = _build_outputs(name, stream, ffmpeg, status, keeper)
     backends: list[Backend] = []
 
     def load() -> Stages:
@@ -172,7 +179,7 @@ def refine_settings(stream: StreamConfig) -> RefineSettings:
     return settings if mask.smooth_step is None else replace(settings, smooth_step=mask.smooth_step)
 
 
-def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamStatus) -> list[Fed]:
+def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamStatus, keeper: Keeper) -> list[Fed]:
     from edgeseg.outputs.feed import Feed
 
     waits = stream.source.kind == "av" and "://" not in stream.source.url
@@ -187,7 +194,7 @@ def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamS
         status.outputs.append(out)
         outputs.append(Feed(f"{name}:{output_name}", publisher, out, queue_s=_PUBLISH_QUEUE_S, wait=waits))
     if stream.record is not None:
-        out = OutputStatus("record", "record", str(stream.record.directory))
+        out = RecordStatus("record", "record", str(stream.record.directory))
         recorder = plugins.load("outputs", "record")(
             stream.record.directory,
             name,
@@ -195,6 +202,8 @@ def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamS
             segment_s=stream.record.segment_s,
             container=stream.record.container,
             status=out,
+            keeper=keeper,
+            retention=_limits(stream.record),
         )
         status.outputs.append(out)
         outputs.append(Feed(f"{name}:record", recorder, out, queue_s=_RECORD_QUEUE_S, wait=waits))
@@ -209,6 +218,10 @@ def _listen(name: str, output_name: str, publish: PublishConfig, status: StreamS
     out = OutputStatus(output_name, "listen", redact_url(publish.url))
     status.outputs.append(out)
     return plugins.load("outputs", "listen")(publish.url, name=f"{name}:{output_name}", status=out)  # type: ignore[no-any-return]
+
+
+def _limits(settings: RecordConfig | RetentionConfig) -> Retention:
+    return Retention(settings.keep, settings.max_size, settings.min_free)
 
 
 def _sharing(stream: StreamConfig, config: Config) -> int:

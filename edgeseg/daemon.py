@@ -14,7 +14,7 @@ from importlib import metadata
 from types import FrameType
 
 from edgeseg import __version__
-from edgeseg.build import blueprint
+from edgeseg.build import blueprint, build_keeper
 from edgeseg.config.schema import Config
 from edgeseg.errors import EXIT_OK, EXIT_UNEXPECTED
 from edgeseg.kernels import compositing
@@ -50,7 +50,10 @@ class Daemon:
         self._stop = threading.Event()
         self._fatal: tuple[str, BaseException] | None = None
         self.status = DaemonStatus(__version__, build=_build())
-        self.streams = {name: StreamSupervisor(blueprint(name, config), self._on_fatal) for name in config.enabled}
+        self.keeper = build_keeper(config)
+        self.streams = {
+            name: StreamSupervisor(blueprint(name, config, self.keeper), self._on_fatal) for name in config.enabled
+        }
         http = config.http
         self.http = HttpService(http.host, http.port, http.token, self.streams, self.status)
 
@@ -64,6 +67,8 @@ class Daemon:
         with contextlib.ExitStack() as stack:
             self.http.start()
             stack.callback(self.http.stop)
+            self.keeper.start()
+            stack.callback(self.keeper.close)
             stack.callback(self._stop_streams)
             for stream in self.streams.values():
                 stream.prepare()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator, model_validator
 
 from edgeseg import plugins
+from edgeseg.config.amounts import MaybeAmount, MaybeDuration
 from edgeseg.config.effects import BlurEffect, Effect
 from edgeseg.config.model import Section
 from edgeseg.config.values import (
@@ -228,13 +229,25 @@ class PublishConfig(Section):
     listen: Flag = False
 
 
+class RetentionConfig(Section):
+    """How much of all recordings together is kept; null is no limit."""
+
+    may_be_empty: ClassVar[bool] = True
+    keep: MaybeDuration = None
+    max_size: MaybeAmount = None
+    min_free: MaybeAmount = None
+
+
 class RecordConfig(Section):
-    """The folder that segments are written to."""
+    """The folder that segments are written to, and how much of them is kept there; null is no limit."""
 
     short_key: ClassVar[str] = "directory"
     directory: AnyPath
     segment_s: Annotated[float, number(1, 86_400)] = 60.0
     container: Annotated[Container, one_of(Container)] = "mp4"
+    keep: MaybeDuration = None
+    max_size: MaybeAmount = None
+    min_free: MaybeAmount = 200_000_000
 
 
 class OutputConfig(Section):
@@ -300,6 +313,7 @@ class Config(Section):
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
     ffmpeg: Text = "auto"
+    retention: RetentionConfig = RetentionConfig()
     streams: dict[Annotated[str, PlainValidator(_stream_name)], StreamConfig]
 
     @property

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import ffmpeg
 
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import find_ffmpeg
+from edgeseg.outputs._segment import Ending, Segment
 from edgeseg.outputs.child import Child, ChildDied, ChildStalled
 from edgeseg.outputs.complaints import disk_error
+from edgeseg.outputs.index import index_of
+from edgeseg.outputs.indexlines import Entry
 from edgeseg.outputs.probing import probe_bytes
-from edgeseg.outputs.segments import FORMATS, leftovers, new_part, publish_segment, salvage
-from edgeseg.retiming import Rebase
+from edgeseg.outputs.recordstatus import RecordStatus
+from edgeseg.outputs.retention import Keeper, Retention
+from edgeseg.outputs.segments import (
+    FORMATS,
+    Names,
+    is_recovered,
+    leftovers,
+    measure,
+    publish_segment,
+    recordings,
+    salvage,
+    stamp_ms,
+    wall_ms,
+)
 from edgeseg.status import OutputStatus
 from edgeseg.types import StreamHeader, Tag
 
@@ -30,7 +48,8 @@ class Recorder:
 
     A segment is called ``*.part`` until it is closed. The next one begins with the first keyframe after ``segment_s``,
     at once: the old child is waited for on another thread. No picture is in two segments or in none. Every segment
-    starts at time 0. The first ``open`` looks after what a crash has left.
+    starts at time 0. Each segment that is closed gets a line in the index of its directory. ``open`` looks after what a
+    crash has left.
 
     Args:
         directory: where to; made if it does not exist.
@@ -40,6 +59,9 @@ class Recorder:
         container: "mp4" (fragmented), "mkv" or "ts".
         status: told about closed segments, if given.
         stall_s: how long the disk may take nothing.
+        keeper: makes room before each segment and when the disk is full, if given.
+        retention: how much it keeps of this stream.
+        now_ms: the wall clock, in milliseconds since the epoch.
 
     Raises:
         OutputError: permanent, for a container that is not known.
@@ -55,6 +77,9 @@ class Recorder:
         container: str = "mp4",
         status: OutputStatus | None = None,
         stall_s: float = 5.0,
+        keeper: Keeper | None = None,
+        retention: Retention | None = None,
+        now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         if container not in FORMATS:
             raise OutputError(f"cannot record as {container}", hint=f"one of {', '.join(FORMATS)}", permanent=True)
@@ -65,23 +90,31 @@ class Recorder:
         self._container = container
         self._status = status
         self._stall_s = stall_s
+        self._keeper = keeper
+        self._shelf = keeper.shelf(self._directory, stream, retention or Retention(), status) if keeper else None
+        self._now_ms = now_ms
+        self._names = Names(self._directory, stream, container, now_ms)
+        self._index = index_of(self._directory)
         self._header: StreamHeader | None = None
-        self._segment: _Segment | None = None
-        self._finishing: list[threading.Thread] = []
-        self._looked_after = False
+        self._segment: Segment | None = None
+        self._ending = Ending(now_ms)
+        self._finishing: dict[Path, threading.Thread] = {}
+        self._mount: Path | None = None
         self._count_lock = threading.Lock()
 
     def open(self, header: StreamHeader) -> None:
-        """Check the directory; the first segment begins with the first keyframe."""
+        """Check the directory, look after left-over parts; the first segment begins with the first keyframe."""
+        if self._mount is not None and not self._mount.is_mount():
+            # The directory below would be on another disk, that nobody meant to fill.
+            raise OutputError(f"{self._what}: {self._mount} is not mounted any more", hint="is the disk plugged in?")
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
+            self._mount = _mount_point(self._directory)
+            if not os.access(self._directory, os.W_OK | os.X_OK):
+                raise PermissionError(0, "permission denied")
+            self._look_after([part for part in leftovers(self._directory, self._stream) if part not in self._finishing])
         except OSError as exc:
             raise disk_error(self._what, exc.strerror or str(exc)) from None
-        if not os.access(self._directory, os.W_OK | os.X_OK):
-            raise disk_error(self._what, "permission denied")
-        if not self._looked_after:
-            self._looked_after = True
-            salvage(leftovers(self._directory, self._stream))
         self._header = header
 
     def write(self, tag: Tag) -> None:
@@ -94,27 +127,39 @@ class Recorder:
             self._next_segment(tag)
         if self._segment is None:
             return
+        if tag.keyframe and not self._segment.part.exists():
+            # The child would go on writing to a file that has no name any more.
+            self._segment.cancel()
+            raise disk_error(self._what, "no such file")
         try:
             self._segment.write(tag)
         except ChildDied as died:
-            raise disk_error(self._what, died.words) from None
+            raise self._disk_error(died.words) from None
         except ChildStalled:
             raise OutputError(f"{self._what}: the disk took nothing for {self._stall_s:g} s") from None
 
     def close(self) -> None:
         """Close the last segment and wait until all are whole."""
         if self._segment is not None:
-            self._finish(self._segment)
-            self._segment = None
-        for thread in self._finishing:
+            segment, self._segment = self._segment, None
+            self._ending.at(segment, self._finish(segment))
+        for part, thread in list(self._finishing.items()):
             thread.join(_FINISH_S + 2.0)
-        self._finishing.clear()
+            if not thread.is_alive():
+                del self._finishing[part]
 
     def cancel(self) -> None:
         """Cut a blocked call short, from any thread. What is on disk stays playable."""
         segment = self._segment
         if segment is not None:
             segment.cancel()
+
+    def _disk_error(self, words: str) -> OutputError:
+        """What the child's last words mean; where the disk is full, room is made for the next try."""
+        if self._keeper is not None and self._shelf is not None and "no space" in words.lower():
+            with contextlib.suppress(OutputError):
+                self._keeper.make_room(self._shelf, full=True)
+        return disk_error(self._what, words)
 
     @property
     def _what(self) -> str:
@@ -126,20 +171,23 @@ class Recorder:
         if old is not None:
             # The old child may take its time with the disk; the new one is not to wait for it.
             old.finish()
+            self._ending.at(old, old.duration_ms)
             thread = threading.Thread(target=self._finish, args=(old,), name=f"{self._stream}:segment", daemon=True)
             thread.start()
-            self._finishing = [running for running in self._finishing if running.is_alive()]
-            self._finishing.append(thread)
+            self._finishing = {part: running for part, running in self._finishing.items() if running.is_alive()}
+            self._finishing[old.part] = thread
+        if self._keeper is not None and self._shelf is not None:
+            self._keeper.make_room(self._shelf)
         try:
-            part = new_part(self._directory, self._stream, self._container)
+            part = self._names.next()
         except OSError as exc:
-            raise disk_error(self._what, exc.strerror or str(exc)) from None
+            raise self._disk_error(exc.strerror or str(exc)) from None
         child = Child(self._command(part, self._header), f"{self._stream}:record", stall_s=self._stall_s)
-        self._segment = _Segment(child, part, tag.timestamp_ms)
+        self._segment = Segment(child, part, tag.timestamp_ms, self._now_ms(), self._ending.gap_ms(tag.timestamp_ms))
         try:
             child.write(self._header.wire)
         except ChildDied as died:
-            raise disk_error(self._what, died.words) from None
+            raise self._disk_error(died.words) from None
 
     def _command(self, part: Path, header: StreamHeader) -> list[str]:
         name, options = FORMATS[self._container]
@@ -148,51 +196,60 @@ class Recorder:
         target = source.output(
             f"file:{part}", map="0", c="copy", f=name, flush_packets=1, max_interleave_delta=200000, **options
         )
-        command: list[str] = target.global_args("-hide_banner", "-loglevel", "error", "-nostats", "-n").compile(
+        command: list[str] = target.global_args("-hide_banner", "-loglevel", "error", "-nostats", "-y").compile(
             cmd=self._ffmpeg
         )
         return command
 
-    def _finish(self, segment: _Segment) -> None:
-        code = segment.close()
+    def _finish(self, segment: Segment) -> int:
+        """Close a segment, and tell the index; gives how many milliseconds of stream are on the disk."""
+        code = segment.close(_FINISH_S)
         if not segment.part.exists():
-            return
-        if code != 0:
+            _log.warning("%s: it was removed while it was written; %d pictures are lost", segment.part, segment.frames)
+            return 0
+        try:
+            if code == 0:
+                return self._tell_closed(segment, publish_segment(segment.part), segment.frames, segment.duration_ms)
             _log.warning("%s: the segment ended with code %d: %s", segment.part, code, segment.words())
-            final = next(iter(salvage([segment.part])), None)
-        else:
-            try:
-                final = publish_segment(segment.part)
-            except OSError as exc:
-                _log.error("%s: cannot be closed: %s", segment.part, exc.strerror)
-                return
-        if final is not None and self._status is not None:
+            for kept in salvage([segment.part]):
+                return self._tell_closed(segment, kept, *measure(kept))
+        except OSError as exc:
+            _log.error("%s: cannot be closed: %s", segment.part, exc.strerror)
+        return 0
+
+    def _tell_closed(self, segment: Segment, final: Path, frames: int, duration_ms: int) -> int:
+        begin_ms, gap_ms = segment.wall_ms, segment.gap_before_ms
+        entry = Entry(self._stream, final.name, begin_ms, begin_ms + duration_ms, final.stat().st_size)
+        recovered = is_recovered(final.name)
+        self._index.closed(
+            replace(entry, frames=frames, gap_before_ms=gap_ms, gaps_ms=segment.gaps_ms, recovered=recovered)
+        )
+        if self._status is not None:
             with self._count_lock:
                 self._status.recordings += 1
                 # Of two that are closed at once, either may come first.
                 self._status.last_file = max(self._status.last_file, str(final))
+                if isinstance(self._status, RecordStatus):
+                    self._status.recovered += recovered
+                    self._status.gaps_ms += (gap_ms or 0) + segment.gaps_ms
+        return duration_ms
+
+    def _look_after(self, parts: list[Path]) -> None:
+        """Save what a crash has left, make the index true, and go on after the last name."""
+        for kept in salvage(parts):
+            frames, duration_ms = measure(kept)
+            begin_ms = stamp_ms(self._stream, kept.name) or 0
+            size = kept.stat().st_size
+            self._index.closed(
+                Entry(self._stream, kept.name, begin_ms, begin_ms + duration_ms, size, frames, recovered=True)
+            )
+            if isinstance(self._status, RecordStatus):
+                self._status.recovered += 1
+        entries = self._index.repair(self._stream)
+        self._names.follow(path.name for path in (*parts, *recordings(self._directory, self._stream)))
+        if entries:
+            self._ending.earlier(entries[-1].end_ms)
 
 
-class _Segment:
-    """One child and the file that it writes."""
-
-    def __init__(self, child: Child, part: Path, start_ms: int) -> None:
-        self.part = part
-        self.start_ms = start_ms
-        self._child = child
-        self._rebase = Rebase()
-
-    def write(self, tag: Tag) -> None:
-        self._child.write(self._rebase.next(tag).wire)
-
-    def finish(self) -> None:
-        self._child.finish()
-
-    def cancel(self) -> None:
-        self._child.cancel()
-
-    def close(self) -> int:
-        return self._child.close(_FINISH_S)
-
-    def words(self) -> str:
-        return self._child.words()
+def _mount_point(directory: Path) -> Path:
+    return next(path for path in (directory, *directory.resolve().parents) if path.is_mount())

@@ -18,11 +18,11 @@ from prometheus_client.registry import Collector
 
 from edgeseg.redact import redact
 from edgeseg.service._children import children_usage, thread_count
+from edgeseg.service._recordings import RecordingCollector
 from edgeseg.status import DaemonStatus, Histogram, OutputStatus, StreamStatus, StreamView
 from edgeseg.types import State
 
 _OUTPUT = ("stream", "output", "kind")
-_RECORDERS = frozenset({"record", "recorder", "recording"})
 
 
 def build_registry(streams: Mapping[str, StreamView], daemon: DaemonStatus) -> CollectorRegistry:
@@ -31,6 +31,7 @@ def build_registry(streams: Mapping[str, StreamView], daemon: DaemonStatus) -> C
     registry.register(_DaemonCollector(daemon))
     registry.register(_StreamCollector(streams, daemon))
     registry.register(_OutputCollector(streams))
+    registry.register(RecordingCollector(lambda: _outputs(streams)))
     ProcessCollector(registry=registry)
     return registry
 
@@ -169,13 +170,7 @@ class _OutputCollector(Collector):
         reconnects = CounterMetricFamily(
             "edgeseg_output_reconnects_total", "How often an output was opened again.", labels=_OUTPUT
         )
-        segments = CounterMetricFamily(
-            "edgeseg_recording_segments_total", "Recording segments that were closed.", labels=["stream", "output"]
-        )
-        recorded = CounterMetricFamily(
-            "edgeseg_recording_bytes_total", "Bytes handed to the recorder.", labels=["stream", "output"]
-        )
-        for labels, output in self._outputs():
+        for labels, output in _outputs(self._streams):
             _add_state(state, labels, output.state)
             queue.add_metric(labels, output.queue_length)
             viewers.add_metric(labels, output.viewers)
@@ -183,22 +178,20 @@ class _OutputCollector(Collector):
             tags.add_metric(labels, output.sent_tags)
             dropped.add_metric(labels, output.dropped_tags)
             reconnects.add_metric(labels, output.reconnects)
-            if output.kind in _RECORDERS:
-                segments.add_metric(labels[:2], output.recordings)
-                recorded.add_metric(labels[:2], output.sent_bytes)
-        yield from (state, queue, viewers, sent, tags, dropped, reconnects, segments, recorded)
+        yield from (state, queue, viewers, sent, tags, dropped, reconnects)
 
-    def _outputs(self) -> Iterator[tuple[list[str], OutputStatus]]:
-        """Each output with its labels (stream, output, kind)."""
-        for view in list(self._streams.values()):
-            seen: set[tuple[str, str]] = set()
-            for number, output in enumerate(view.status.outputs.copy()):
-                name = redact(output.name)
-                # One pair of series with the same labels would make Prometheus refuse the whole page.
-                if (name, output.kind) in seen:
-                    name = f"{name}-{number}"
-                seen.add((name, output.kind))
-                yield [view.status.name, name, output.kind], output
+
+def _outputs(streams: Mapping[str, StreamView]) -> Iterator[tuple[list[str], OutputStatus]]:
+    """Each output with its labels (stream, output, kind)."""
+    for view in list(streams.values()):
+        seen: set[tuple[str, str]] = set()
+        for number, output in enumerate(view.status.outputs.copy()):
+            name = redact(output.name)
+            # One pair of series with the same labels would make Prometheus refuse the whole page.
+            if (name, output.kind) in seen:
+                name = f"{name}-{number}"
+            seen.add((name, output.kind))
+            yield [view.status.name, name, output.kind], output
 
 
 def _add_state(family: GaugeMetricFamily, labels: list[str], current: State) -> None:

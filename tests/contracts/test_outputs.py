@@ -11,6 +11,7 @@ import pytest
 from edgeseg.errors import OutputError
 from edgeseg.outputs.publisher import Publisher
 from edgeseg.outputs.recorder import Recorder
+from edgeseg.outputs.segments import recordings
 from edgeseg.types import Output, StreamHeader, Tag, TagKind
 from tests.fakes_output import FPS, FakeOutput, header_and_media, make_flv, numbers_in, receiver
 from tests.ports import free_port
@@ -40,7 +41,7 @@ def recorder(folder: Path) -> Iterator[Made]:
 
 
 def recorded(folder: Path) -> list[int]:
-    return [number for path in sorted(folder.iterdir()) for number in numbers_in(path)]
+    return [number for path in recordings(folder, "door") for number in numbers_in(path)]
 
 
 @contextmanager

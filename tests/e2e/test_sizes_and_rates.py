@@ -47,7 +47,7 @@ def record(folder: Path, clip: Path, **settings: Any) -> Path:
     with Daemon(folder, {"s": stream}) as daemon:
         assert daemon.wait_end(60) == 0
     assert " error " not in daemon.log(), daemon.log()
-    (recording,) = recordings.iterdir()
+    (recording,) = recordings.glob("*.mkv")
     return recording
 
 

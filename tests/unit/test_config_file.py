@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from edgeseg.config import Config, load_config
+from edgeseg.config.amounts import size
 from edgeseg.config.effects import BUILT_IN
 from edgeseg.config.values import COLOURS
 
@@ -37,7 +38,7 @@ def shipped() -> Config:
 
 
 def test_the_schema_was_found() -> None:
-    assert len(MODELS) == 19
+    assert len(MODELS) == 20
     assert {"smooth_step", "segment_s", "token", "picture", "opacity"} <= set(KEYS)
 
 
@@ -103,7 +104,7 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
             elif isinstance(real, tuple) and real:
                 assert written == str(list(real))
             elif isinstance(real, float) or type(real) is int:
-                assert float(written) == real
+                assert (size(written) if written.endswith("M") else float(written)) == real
             else:
                 assert words.get(written, written) == real, f"{heading}.{key}"
             checked += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from edgeseg.outputs.recordstatus import RecordStatus
 from edgeseg.redact import learn_secret
 from edgeseg.service.metrics import build_registry, exposition
 from edgeseg.status import DaemonStatus, LatestFrame, OutputStatus, StreamStatus, Subscriber
@@ -49,9 +50,12 @@ def busy_stream(name: str = "door") -> Stream:
     status.queues["worker"] = 1
     for seconds in (0.0001, 0.003, 0.003, 99.0):
         status.stage("infer").observe(seconds)
+    recorder = RecordStatus("disk", "record", "/var/lib/edgeseg", State.RUNNING, sent_bytes=70, recordings=7)
+    recorder.recovered, recorder.gaps_ms, recorder.removed = 1, 2500, {"age": 4}
+    recorder.kept_segments, recorder.kept_bytes, recorder.oldest_at, recorder.free_bytes = 3, 30, 1.7e9, 5000
     status.outputs = [
         OutputStatus("live", "publish", "rtmp://server/app/***", State.BACKING_OFF, starts=5, sent_bytes=1000),
-        OutputStatus("disk", "record", "/var/lib/edgeseg", State.RUNNING, sent_bytes=70, recordings=7),
+        recorder,
     ]
     return stream
 
@@ -93,6 +97,19 @@ def test_only_recorders_have_recordings() -> None:
     _, samples = scrape(busy_stream())
     assert value(samples, "edgeseg_recording_segments_total") == 7
     assert value(samples, "edgeseg_recording_bytes_total", output="disk") == 70
+
+
+def test_recorders_tell_what_is_kept_what_is_missing_and_how_much_room_there_is() -> None:
+    _, samples = scrape(busy_stream())
+    disk = {"stream": "door", "output": "disk"}
+    assert value(samples, "edgeseg_recording_recovered_total", **disk) == 1
+    assert value(samples, "edgeseg_recording_gap_seconds_total", **disk) == 2.5
+    assert value(samples, "edgeseg_recording_removed_total", reason="age", **disk) == 4
+    assert value(samples, "edgeseg_recording_removed_total", reason="space", **disk) == 0
+    assert value(samples, "edgeseg_recording_kept_segments", **disk) == 3
+    assert value(samples, "edgeseg_recording_kept_bytes", **disk) == 30
+    assert value(samples, "edgeseg_recording_oldest_timestamp_seconds", **disk) == 1.7e9
+    assert value(samples, "edgeseg_recording_free_bytes", **disk) == 5000
 
 
 def test_outputs_of_one_name_do_not_collide() -> None:
