@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except SystemExit as exc:  # argparse: --help, --version, usage
             code = exc.code if isinstance(exc.code, int) else EXIT_USAGE
         # Here, and not when the interpreter ends, so that a reader who left is seen.
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a service may be started without one
+            sys.stdout.flush()
         return code
     except EdgesegError as exc:
         return _report(exc, debug=debug)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 
@@ -35,7 +37,16 @@ def run(args: argparse.Namespace) -> int:
     from edgeseg.daemon import Daemon
 
     daemon = Daemon(config, duration_s=args.duration)
-    return daemon.run(on_ready=lambda: print("\n".join(where_to_look(config, daemon.http.port)), flush=True))  # noqa: T201
+    return daemon.run(on_ready=lambda: _say("\n".join(where_to_look(config, daemon.http.port))))
+
+
+def _say(text: str) -> None:
+    """To whoever started the daemon; that nobody listens any more is no reason to end."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except OSError:
+        # What is left in the buffer must not fail again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _seconds(text: str) -> float:
