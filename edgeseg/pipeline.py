@@ -35,6 +35,13 @@ class Stages:
     effect: Effect
     uncovered_without_mask: bool = False
 
+    def start_anew(self) -> None:
+        """What comes next has nothing to do with what was before: masks of before must not show in it."""
+        self.refiner.reset()
+        reset = getattr(self.backend, "reset", None)  # only backends that read their last mask have one
+        if reset is not None:
+            reset()
+
 
 class Pipeline:
     """Takes frames from a queue and gives composited pictures to the encoder, each with its own mask.

@@ -113,7 +113,7 @@ class Stream:
         encoder, pool = self._encoder_for(raw, when_full)
         if self._idle is not None and source_format.live:
             self._idle.start()
-        self._stages.refiner.reset()
+        self._stages.start_anew()
         self._timeline.restart(live=source_format.live)
         problems: list[BaseException] = []
         frames: FrameQueue[TimedFrame] = FrameQueue(

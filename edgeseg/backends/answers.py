@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.backends.engine import Port
-from edgeseg.backends.fit import arrangement, check_labels, kept_planes
-from edgeseg.errors import InferenceError
+from edgeseg.backends.fit import arrangement, check_labels, kept_planes, no_numbers
 from edgeseg.types import U8, Activation, OutputKind, Quantization, Recipe
 
 F32 = npt.NDArray[np.float32]
@@ -50,15 +49,20 @@ class AnswerReader:
         """
         if self._recipe.kind is OutputKind.LABELS:
             return self._label_mask(self._labels(answer))
-        plane = self._probability(answer)
+        with np.errstate(invalid="ignore"):  # infinite logits: they become NaN, and that is said below
+            plane = self._probability(answer)
         if np.isnan(plane.min()):  # min() hands a NaN on
-            raise InferenceError(f"model {self._recipe.name!r} answered with values that are no numbers")
+            raise no_numbers(self._recipe.name)
         levels = np.multiply(plane, np.float32(255))
         np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
         return levels.astype(np.uint8)
 
     def decide(self, answer: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """i64 [h, w]: the label of each pixel, the largest plane there, or 1 where a single plane is above one half."""
+        """i64 [h, w]: the label of each pixel, the largest plane there, or 1 where a single plane is above one half.
+
+        Raises:
+            InferenceError: a label is no number.
+        """
         if self._recipe.kind is OutputKind.LABELS:
             return self._labels(answer)
         if not self._single:  # a scale is above 0: the largest whole number stands for the largest real one
@@ -93,7 +97,11 @@ class AnswerReader:
         return np.asarray(first, np.float32).reshape(count, height, width)
 
     def _labels(self, answer: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        whole = np.rint(answer) if _real(answer.dtype) else answer
+        whole = answer
+        if _real(answer.dtype):
+            if not np.isfinite(answer).all():
+                raise no_numbers(self._recipe.name)
+            whole = np.rint(answer)
         axes = self._arrangement.axes
         return whole.astype(np.int64).reshape(axes[1:] if self._arrangement.planes_first else axes[:2])
 

@@ -71,7 +71,11 @@ class Codec:
         return self._answer.mask(answers[self._recipe.output_index])
 
     def decide(self, answers: Sequence[Array]) -> npt.NDArray[np.int64]:
-        """The class of each pixel, i64 [h, w]: label, largest plane, or 1 where a single plane is above one half."""
+        """The class of each pixel, i64 [h, w]: label, largest plane, or 1 where a single plane is above one half.
+
+        Raises:
+            InferenceError: a label is no number.
+        """
         return self._answer.decide(answers[self._recipe.output_index])
 
     def _with_prior(self, target: U8, picture: U8, prior: U8 | None) -> U8:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,19 +83,36 @@ class EdgeTpuEngine:
             raise
         self.runtime = f"{self._engine.runtime} with {Path(library).name}"
         self.inputs, self.outputs = self._engine.inputs, self._engine.outputs
+        self._running = threading.Lock()
+        self._closed = False
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """One answer for each output, the caller's own.
 
         Raises:
-            InferenceError: an array has another shape or type than its input, or the device failed.
+            InferenceError: an array has another shape or type than its input, the device failed, or it was closed.
         """
-        return self._engine.run(arrays)
+        try:
+            with self._running:
+                return self._engine.run(arrays)
+        finally:
+            if self._closed:
+                self._free()
 
     def close(self) -> None:
-        """Free model and device. May be called twice."""
-        self._engine.close()  # first: its operators live in the delegate
-        self._delegate.close()
+        """Free model and device; if another thread runs it, as soon as that returns, and without waiting for it: the
+        native code would go on in memory that is freed. May be called twice.
+        """
+        self._closed = True
+        self._free()
+
+    def _free(self) -> None:
+        if self._running.acquire(blocking=False):  # else whoever has it frees when it is done
+            try:
+                self._engine.close()  # first: its operators live in the delegate
+                self._delegate.close()
+            finally:
+                self._running.release()
 
 
 def devices(root: Path = Path("/")) -> list[EdgeTpu]:

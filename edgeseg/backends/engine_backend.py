@@ -63,6 +63,10 @@ class EngineBackend:
         self._prior = self._codec.mask(self._engine.run([self._codec.encode(tensor, self._prior)]))
         return self._prior
 
+    def reset(self) -> None:
+        """Forget the mask of the picture before, as after a cut in the source. Not while ``infer`` runs."""
+        self._prior = None
+
     def close(self) -> None:
         """Give the model back. May be called twice."""
         engine, self._engine, self._codec, self._prior = self._engine, None, None, None

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from edgeseg.errors import ModelError
+from edgeseg.errors import InferenceError, ModelError
 from edgeseg.types import OutputKind, Recipe
+
+_COARSEST = 32  # pixels of the picture across one pixel of the mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class Arrangement:
     @property
     def planes(self) -> int:
         return self.axes[0] if self.planes_first else self.axes[2]
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.axes[1:] if self.planes_first else self.axes[:2]
 
 
 def misfit(recipe: Recipe) -> str:
@@ -64,23 +71,52 @@ def arrangement(shape: Sequence[int], recipe: Recipe) -> Arrangement:
     in the layout that it is asked in, so the number of elements and the sides decide where they can.
 
     Raises:
-        ModelError: it is no picture of the recipe's size.
+        ModelError: it is no picture of the recipe's size, nor a coarser one.
     """
-    shape, sides = tuple(shape), (recipe.height, recipe.width)
-    area = recipe.height * recipe.width
-    if len(shape) == 4 and shape[0] == 1:
-        last, first = shape[1:3] == sides, shape[2:4] == sides
-        planes_last = last if last != first else recipe.layout == "NHWC"
-        return Arrangement((shape[1], shape[2], shape[3]), not planes_last)
+    shape = tuple(shape)
+    found = _of_four(shape, recipe) if len(shape) == 4 and shape[0] == 1 else _of_fewer(shape, recipe)
+    if found is None:
+        raise ModelError(f"{misfit(recipe)}: the answer {list(shape)} is no picture of {recipe.width}x{recipe.height}")
+    return found
+
+
+def _of_four(shape: tuple[int, ...], recipe: Recipe) -> Arrangement | None:
+    axes = (shape[1], shape[2], shape[3])
+    readings = [Arrangement(axes, planes_first) for planes_first in (False, True)]
+    if recipe.layout != "NHWC":
+        readings.reverse()
+    for reading in readings:
+        if reading.sides == (recipe.height, recipe.width):
+            return reading
+    # A pixel list that kept an axis of 1 would pass for a picture one pixel wide.
+    long = tuple(axis for axis in axes if axis != 1)
+    if len(long) < 3 and recipe.height * recipe.width in long:
+        return _of_fewer(long, recipe)
+    return next((reading for reading in readings if _is_coarser(reading, recipe)), None)
+
+
+def _is_coarser(reading: Arrangement, recipe: Recipe) -> bool:
+    """Whether its sides are to each other as those of the picture, within 2 % or one pixel."""
+    height, width = reading.sides
+    if height * width == 1 or height * _COARSEST < recipe.height:
+        return False
+    return abs(height * recipe.width / recipe.height - width) <= max(1.0, width / 50)
+
+
+def _of_fewer(shape: tuple[int, ...], recipe: Recipe) -> Arrangement | None:
+    sides, area = (recipe.height, recipe.width), recipe.height * recipe.width
     if len(shape) > 1 and shape[-1] < area and prod(shape[:-1]) == area:  # flat, classes last
         return Arrangement((*sides, shape[-1]))
     if len(shape) > 1 and shape[-1] == area and prod(shape) > area:  # flat, classes first
         return Arrangement((prod(shape[:-1]), *sides), planes_first=True)
     if (len(shape) == 3 and shape[0] == 1) or (len(shape) == 2 and shape[0] != 1):
         return Arrangement((shape[-2], shape[-1], 1))
-    if shape and prod(shape) == area:
-        return Arrangement((*sides, 1))
-    raise ModelError(f"{misfit(recipe)}: the answer {list(shape)} is no picture of {recipe.width}x{recipe.height}")
+    return Arrangement((*sides, 1)) if shape and prod(shape) == area else None
+
+
+def no_numbers(name: str) -> InferenceError:
+    """What to say when the model ``name`` answers with NaN, or with labels that are infinite."""
+    return InferenceError(f"model {name!r} answered with values that are no numbers")
 
 
 def kept_planes(recipe: Recipe, count: int) -> list[int]:

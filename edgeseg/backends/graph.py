@@ -29,6 +29,8 @@ _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 def wrap(model: Any, recipe: Recipe) -> Any:
     """A new model, u8 [1, height, width, 3] in the recipe's colour order → u8 [h, w], 255 = keep.
 
+    Its second output "broken", u8 [1], is 1 when the model answered with NaN or with a label that is infinite; the mask
+    means nothing then.
     With ``recipe.prior_channel`` it has a second input "prior", u8 [1, height, width, 1]: the mask of the frame before,
     zeros at first. ``model`` is used up. All shapes of the result are static.
 
@@ -43,9 +45,10 @@ def wrap(model: Any, recipe: Recipe) -> Any:
     answer = model.output(recipe.output_index).get_node().input_value(0)
     if answer.get_partial_shape().is_dynamic:
         raise ModelError(f"{misfit(recipe)}: the shape of the answer, {answer.get_partial_shape()}, is not fixed")
-    mask = _label_mask(answer, recipe) if recipe.kind is OutputKind.LABELS else _plane_mask(answer, recipe)
-    inputs = [picture] if prior is None else [picture, prior]
-    return ov.Model([ops.result(mask, name="mask")], inputs, recipe.name)
+    read = _label_mask if recipe.kind is OutputKind.LABELS else _plane_mask
+    mask, broken = read(answer, recipe)
+    results = [ops.result(mask, name="mask"), ops.result(broken, name="broken")]
+    return ov.Model(results, [picture] if prior is None else [picture, prior], recipe.name)
 
 
 def _feed(model: Any, recipe: Recipe, picture: Any, prior: Any) -> None:
@@ -91,8 +94,8 @@ def _as_type(x: Any, kind: Any, quantization: Quantization | None) -> Any:
     return ops.convert(ops.clamp(ops.round(x, "half_to_even"), float(limits.min), float(limits.max)), kind)
 
 
-def _plane_mask(answer: Any, recipe: Recipe) -> Any:
-    """u8 [h, w] from planes of probabilities or logits: the sum of those that are kept."""
+def _plane_mask(answer: Any, recipe: Recipe) -> tuple[Any, Any]:
+    """u8 [h, w] from planes of probabilities or logits: the sum of those that are kept. And whether it is broken."""
     ops = ov.opset13
     planes = _as_nhwc(answer, recipe)
     count = planes.get_shape()[3]
@@ -106,22 +109,47 @@ def _plane_mask(answer: Any, recipe: Recipe) -> Any:
     if logits:
         planes = ops.sigmoid(planes) if sigmoid else ops.softmax(planes, 3)
     kept = planes if count == 1 else ops.gather(planes, np.array(keep), np.int64(3))
+    # The CPU's softmax and reduce_max let a NaN in one plane vanish from the others: look before they are joined.
+    broken = _flag(ops.is_nan(_total(planes if logits and not sigmoid else kept))) if _is_real(answer) else _never()
     if len(keep) > 1:  # sigmoids answer each for itself and do not add up
         join = ops.reduce_max if logits and sigmoid else ops.reduce_sum
         kept = join(kept, np.array([3]), keep_dims=True)
     plane = ops.squeeze(kept, np.array([0, 3]))
     levels = ops.round(ops.multiply(plane, np.float32(255)), "half_to_even")
-    return ops.convert(ops.clamp(levels, 0.0, 255.0), "u8")
+    return ops.convert(ops.clamp(levels, 0.0, 255.0), "u8"), broken
 
 
-def _label_mask(answer: Any, recipe: Recipe) -> Any:
-    """u8 [h, w], 255 where a label map shows one of ``recipe.keep``."""
+def _label_mask(answer: Any, recipe: Recipe) -> tuple[Any, Any]:
+    """u8 [h, w], 255 where a label map shows one of ``recipe.keep``. And whether it is broken."""
     ops = ov.opset13
     check_labels(recipe, answer.get_shape())
-    labels = _as_nhwc(answer, recipe)
+    labels, broken = _as_nhwc(answer, recipe), _never()
+    if _is_real(answer):
+        labels = ops.convert(labels, "f32")
+        broken = _flag(ops.logical_not(ops.is_finite(_total(labels))))
+        labels = ops.round(labels, "half_to_even")
     hits = ops.equal(ops.convert(labels, "i32"), np.array(recipe.keep, np.int32))
     hit = ops.squeeze(ops.reduce_logical_or(hits, np.array([3])), np.array([0]))
-    return ops.select(hit, np.uint8(255), np.uint8(0))
+    return ops.select(hit, np.uint8(255), np.uint8(0)), broken
+
+
+def _is_real(answer: Any) -> bool:
+    return bool(answer.get_element_type().is_real())
+
+
+def _total(values: Any) -> Any:
+    """f32 [1]: the sum of ``values``, [1, h, w, planes]. It hands every NaN and infinity on, at a fraction of the cost
+    of a look at each value.
+    """
+    return ov.opset13.reduce_sum(values, np.array([1, 2, 3]))
+
+
+def _flag(condition: Any) -> Any:
+    return ov.opset13.convert(condition, "u8")
+
+
+def _never() -> Any:
+    return ov.opset13.constant(np.zeros(1, np.uint8))
 
 
 def _as_nhwc(answer: Any, recipe: Recipe) -> Any:

@@ -90,13 +90,14 @@ class LiteRtEngine:
         Raises:
             InferenceError: an array has another shape or type than its input, or the model failed.
         """
-        if self._interpreter is None:
+        interpreter = self._interpreter  # its own hold on it: another thread may close
+        if interpreter is None:
             raise InferenceError(f"{self._path} is closed")
         try:
             for feed, array in zip(self._feeds, arrays, strict=True):
-                self._interpreter.set_tensor(feed, array)
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(answer) for answer in self._answers]
+                interpreter.set_tensor(feed, array)
+            interpreter.invoke()
+            return [interpreter.get_tensor(answer) for answer in self._answers]
         except (RuntimeError, ValueError) as exc:
             raise InferenceError(f"{self._path} did not answer: {_one_line(exc)}") from exc
 
@@ -177,18 +178,22 @@ def _allocated(
     # LiteRT's XNNPACK refuses some models that its plain operators run: "unsupported scale value (0.000000)".
     resolvers = [kinds.AUTO] if delegates else [kinds.AUTO, kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES]
     resolvers += [kinds.BUILTIN_REF] if other_kernels else []
-    passed_over = not other_kernels
+    place = 1 if other_kernels else 0  # among those that take the model: the usual ones come first
+    taken: list[tuple[Any, Any]] = []
     why = ""
     for resolver in resolvers:
         settings = {"experimental_op_resolver_type": resolver, "experimental_delegates": list(delegates)}
         interpreter, why = _try(found.module.Interpreter, path, threads, picture, settings)
-        if interpreter is not None and not passed_over:
-            passed_over = True  # the usual ones
-        elif interpreter is not None:
-            if resolver is not kinds.AUTO and not other_kernels:
-                _log.warning("%s runs without XNNPACK, which refuses it: it may be slow", path)
-            return interpreter
-    raise ModelError(f"{path} cannot be run by {found.name}: {why or 'it has no other kernels'}")
+        if interpreter is not None:
+            taken.append((resolver, interpreter))
+        if len(taken) > place:
+            break
+    else:
+        raise ModelError(f"{path} cannot be run by {found.name}: {why or 'it has no other kernels'}")
+    resolver, interpreter = taken[place]
+    if resolver is not kinds.AUTO and not other_kernels:
+        _log.warning("%s runs without XNNPACK, which refuses it: it may be slow", path)
+    return interpreter
 
 
 def _try(

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edgeseg.backends import compiled
+from edgeseg.backends.fit import no_numbers
 from edgeseg.errors import InferenceError
 from edgeseg.ovruntime import ov, reason
 from edgeseg.types import U8, Recipe
@@ -37,6 +38,7 @@ class OpenVinoBackend:
         self._tensor: U8 = np.zeros((1, 0, 0, 3), np.uint8)
         self._prior: U8 | None = None
         self._mask: U8 = np.zeros((0, 0), np.uint8)
+        self._broken: U8 = np.zeros(1, np.uint8)
         self._name = ""
 
     @property
@@ -58,19 +60,21 @@ class OpenVinoBackend:
         self._wanted = wanted
         self._name = recipe.name
         self._tensor = np.zeros(tuple(model.input(0).shape), np.uint8)
-        self._mask = np.zeros(tuple(model.output().shape), np.uint8)
+        self._mask = np.zeros(tuple(model.output(0).shape), np.uint8)
         self._request = model.create_infer_request()
         self._request.set_input_tensor(0, ov.Tensor(self._tensor, shared_memory=True))
         if recipe.prior_channel:
             self._prior = np.zeros(tuple(model.input(1).shape), np.uint8)
             self._request.set_input_tensor(1, ov.Tensor(self._prior, shared_memory=True))
-        self._request.set_output_tensor(ov.Tensor(self._mask, shared_memory=True))
+        self._request.set_output_tensor(0, ov.Tensor(self._mask, shared_memory=True))
+        self._request.set_output_tensor(1, ov.Tensor(self._broken, shared_memory=True))
 
     def infer(self, tensor: U8) -> U8:
         """The mask of ``tensor``, u8 [h, w], 255 = keep; the next call overwrites it.
 
         Raises:
-            InferenceError: the tensor has another shape or type than the model wants, or the model failed.
+            InferenceError: the tensor has another shape or type than the model wants, the model failed, or it answered
+                with something that is no number.
         """
         if self._request is None:
             raise InferenceError("no model is loaded")
@@ -84,9 +88,16 @@ class OpenVinoBackend:
             self._request.infer(share_outputs=True)  # the answer is in self._mask already
         except RuntimeError as exc:
             raise InferenceError(f"model {self._name!r} did not answer: {reason(exc)}") from exc
+        if self._broken[0]:
+            raise no_numbers(self._name)
         if self._prior is not None:
             self._remember(self._prior[0, ..., 0])
         return self._mask
+
+    def reset(self) -> None:
+        """Forget the mask of the picture before, as after a cut in the source. Not while ``infer`` runs."""
+        if self._prior is not None:
+            self._prior.fill(0)
 
     def _remember(self, prior: U8) -> None:
         """The next inference reads this mask, in the size of the picture."""

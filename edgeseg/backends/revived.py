@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgeseg.backends.watched import forget
 from edgeseg.backoff import Backoff
 from edgeseg.errors import EdgesegError, InferenceError, ModelError
 from edgeseg.types import U8, Backend, Recipe
@@ -79,6 +80,12 @@ class Revived:
             raise
         self._failing_since = None
         return mask
+
+    def reset(self) -> None:
+        """As the backend's own ``reset``, if it has one. One that is being loaded again has seen nothing."""
+        backend = self._backend
+        if backend is not None:
+            forget(backend)
 
     def close(self) -> None:
         """Close the backend. One that is being loaded is closed when it is there. May be called twice."""

@@ -8,6 +8,8 @@ from queue import Empty, SimpleQueue
 from edgeseg.errors import InferenceError, ModelError
 from edgeseg.types import U8, Backend, Recipe
 
+_CLOSING_S = 0.2
+
 
 class Watched:
     """``backend``, whose answers are waited for ``timeout_s`` at most.
@@ -38,27 +40,39 @@ class Watched:
             raise ModelError(f"model {self._name!r} still hangs and cannot be loaded again", permanent=False)
         self._backend.load(recipe, device)
         self._name = recipe.name
-        self._worker = _Worker(self._backend)
+        self._worker = _Worker(self._backend, self._timeout_s)
 
     def infer(self, tensor: U8) -> U8:
         """As the backend's own ``infer``.
 
         Raises:
-            InferenceError: the model failed, did not answer in time, or still hangs in an earlier picture.
+            InferenceError: the model failed, did not answer in time, still hangs in an earlier picture, or was closed.
         """
-        if self._worker is None:
+        worker = self._worker  # once: another thread may close
+        if worker is None:
             raise InferenceError("no model is loaded")
-        if self._worker.hangs():
+        if worker.hangs():
             raise InferenceError(f"model {self._name!r} still hangs in an earlier picture")
-        answer = self._worker.ask(tensor, self._timeout_s)
+        answer = worker.ask(tensor)
         if answer is None:
             raise InferenceError(f"model {self._name!r} did not answer within {self._timeout_s:g} s")
         if isinstance(answer, Exception):
             raise answer
         return answer
 
+    def reset(self) -> None:
+        """As the backend's own ``reset``, if it has one. For the thread that asks; while it hangs there is nothing to
+        forget: its late answer is thrown away.
+        """
+        if self._worker is not None and not self._worker.hangs():
+            forget(self._backend)
+
     def close(self) -> None:
-        """Close the backend; if it hangs, as soon as it returns, and without waiting for that. May be called twice."""
+        """Close the backend. May be called twice, and by another thread than the one that waits in ``infer``.
+
+        A call that runs is waited for 0.2 s. If it does not return by then, the backend is closed as soon as it does,
+        on the thread of that call. Closing itself is waited for ``timeout_s`` at most.
+        """
         worker, self._worker = self._worker, None
         if worker is not None and not worker.stop():
             self._left = worker
@@ -73,40 +87,53 @@ class Watched:
 
 
 class _Worker:
-    """The thread on which the backend is asked, and closed if that has to wait."""
+    """The thread on which the backend is asked, and closed. One thread may ask while another stops it."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, timeout_s: float) -> None:
         self._backend = backend
+        self._timeout_s = timeout_s
         self._questions: SimpleQueue[U8 | None] = SimpleQueue()
         self._answers: SimpleQueue[U8 | Exception] = SimpleQueue()
-        self._late = False
+        self._lock = threading.Lock()  # of the two below, so that no question follows the one that ends the thread
+        self._in_flight = False  # a question was put, and its answer not taken yet
+        self._stopped = False
         # A daemon, as the process must be able to end while it hangs.
         self._thread = threading.Thread(target=self._serve, name="inference", daemon=True)
         self._thread.start()
 
-    def ask(self, tensor: U8, timeout_s: float) -> U8 | Exception | None:
+    def ask(self, tensor: U8) -> U8 | Exception | None:
         """The answer, or None if there is none in time."""
-        self._questions.put(tensor)
+        with self._lock:
+            if self._stopped:
+                return InferenceError("no model is loaded")
+            self._in_flight = True
+            self._questions.put(tensor)
         try:
-            return self._answers.get(timeout=timeout_s)
+            answer = self._answers.get(timeout=self._timeout_s)
         except Empty:
-            self._late = True
             return None
+        self._in_flight = False
+        return answer
 
     def hangs(self) -> bool:
-        """Whether the last question has no answer yet. An answer that came too late is thrown away here."""
-        if self._late and not self._answers.empty():
+        """Whether the last question has no answer yet. An answer that came too late is thrown away here.
+
+        Only for the thread that asks: to another, a question that was put just now looks the same.
+        """
+        if self._in_flight and not self._answers.empty():
             self._answers.get()
-            self._late = False
-        return self._late
+            self._in_flight = False
+            forget(self._backend)  # nobody saw that mask: it must not become the prior of the next
+        return self._in_flight
 
     def stop(self) -> bool:
-        """End the thread; False if that has to wait for an answer."""
-        hangs = self.hangs()
-        self._questions.put(None)
-        if not hangs:
-            self._thread.join()
-        return not hangs
+        """Tell the thread to end, and whether it did so soon."""
+        with self._lock:
+            self._stopped = True
+            in_flight = self._in_flight
+            self._questions.put(None)
+        self._thread.join(_CLOSING_S if in_flight else max(self._timeout_s, _CLOSING_S))
+        return self.has_ended()
 
     def has_ended(self) -> bool:
         return not self._thread.is_alive()
@@ -118,3 +145,10 @@ class _Worker:
             except Exception as exc:  # noqa: BLE001 - it is raised where infer was called
                 self._answers.put(exc)
         self._backend.close()
+
+
+def forget(backend: Backend) -> None:
+    """Let ``backend`` forget the masks that it gave, if it reads them again."""
+    reset = getattr(backend, "reset", None)
+    if reset is not None:
+        reset()

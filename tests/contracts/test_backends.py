@@ -109,6 +109,47 @@ def test_the_mask_of_the_picture_before_is_the_fourth_channel(
             np.testing.assert_allclose(backend.infer(noise(seed)), expected, atol=1)
 
 
+# The first channel is plus infinity where it is lit, the second minus infinity, and their mean is no number.
+ENDLESS: dict[str, Any] = {"scale_values": (1e-38, -1e-38, 1.0)}
+DARK, LIT = np.zeros((1, HEIGHT, WIDTH, 3), np.uint8), np.zeros((1, HEIGHT, WIDTH, 3), np.uint8)
+LIT[..., 0] = 255
+NO_NUMBER = LIT.copy()
+NO_NUMBER[0, 3, 5, 1] = 255
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_what_is_no_number_is_an_error_and_the_next_answer_counts(
+    candidate: Candidate, backend: Backend, recipe: Recipe, device: str
+) -> None:
+    if candidate.make is StubBackend:
+        pytest.skip("the stub does not look into its recipe")
+    backend.load(dataclasses.replace(recipe, **ENDLESS), device)
+    for _ in range(2):
+        with pytest.raises(InferenceError, match=r"^model 'mean' answered with values that are no numbers$"):
+            backend.infer(NO_NUMBER)
+        assert np.all(backend.infer(LIT) == 255)
+        assert np.all(backend.infer(DARK) == 0)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_the_mask_before_is_the_last_good_one_until_it_is_reset(
+    candidate: Candidate, backend: Backend, device: str, tmp_path: Path
+) -> None:
+    reset = getattr(backend, "reset", None)
+    if reset is None:
+        pytest.skip("this backend remembers nothing of its own")
+    path = tmp_path / candidate.file
+    candidate.write(path, WIDTH, HEIGHT, 4)
+    reset()  # without a model there is nothing to forget
+    backend.load(Recipe("mean", str(path), WIDTH, HEIGHT, prior_channel=True, **ENDLESS), device)
+    backend.infer(LIT)
+    with pytest.raises(InferenceError, match="no numbers"):
+        backend.infer(NO_NUMBER)
+    assert np.all(backend.infer(DARK) == 64)
+    reset()
+    assert np.all(backend.infer(DARK) == 0)
+
+
 def test_leaves_the_tensor_to_its_owner(backend: Backend, recipe: Recipe, device: str) -> None:
     backend.load(recipe, device)
     tensor = noise(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from edgeseg.backends.edgetpu import EdgeTpuBackend, EdgeTpuEngine, devices
+from edgeseg.backends.litert import LiteRtEngine
 from edgeseg.errors import EXIT_MODEL, InferenceError, ModelError
 from edgeseg.types import Recipe
 from tests.equipment.pretend_edgetpu import pretend_edgetpu
@@ -88,6 +90,31 @@ def test_the_delegate_is_made_asked_to_prepare_run_and_destroyed(model: Path, lo
     assert log.read_text().splitlines()[2:] == ["invoke", "destroy"]
     with pytest.raises(InferenceError, match="is closed"):
         engine.run([PICTURE])
+
+
+def test_closing_under_a_call_that_runs_waits_for_its_end(
+    model: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = EdgeTpuEngine(model, "usb", pretend_edgetpu(), {"log": str(log)})
+    inside, leave = threading.Event(), threading.Event()
+    run = LiteRtEngine.run
+
+    def slow(self: LiteRtEngine, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        inside.set()
+        assert leave.wait(30)
+        return run(self, arrays)
+
+    monkeypatch.setattr(LiteRtEngine, "run", slow)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(engine.run, [PICTURE + 0.5])
+        try:
+            assert inside.wait(30)
+            engine.close()
+            assert "destroy" not in log.read_text()
+        finally:
+            leave.set()
+        assert np.all(answer.result(30)[0] == 0.5)
+    assert log.read_text().splitlines()[2:] == ["invoke", "destroy"]
 
 
 @pytest.mark.parametrize(

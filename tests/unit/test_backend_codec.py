@@ -133,6 +133,10 @@ ANSWERS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "flat, classes last": (reshaped(1, AREA, 3), (1, AREA, 3)),
     "flat, classes first": (planes_first(1, 3, AREA), (1, 3, AREA)),
     "flat without batch": (reshaped(AREA, 3), (AREA, 3)),
+    "flat, [n, 1] and classes last": (reshaped(1, AREA, 1, 3), (1, AREA, 1, 3)),
+    "flat, [1, n] and classes last": (reshaped(1, 1, AREA, 3), (1, 1, AREA, 3)),
+    "flat, classes first and [n, 1]": (planes_first(1, 3, AREA, 1), (1, 3, AREA, 1)),
+    "flat, classes first and [1, n]": (planes_first(1, 3, 1, AREA), (1, 3, 1, AREA)),
 }
 READINGS: dict[str, dict[str, Any]] = {
     "probabilities": {},
@@ -152,9 +156,7 @@ def test_planes_are_read_as_the_graph_reads_them(name: str, reading: str) -> Non
     wanted = recipe(**READINGS[reading])
     tried = codec(wanted, shape)
     flat = tried.encode(PICTURE)
-    given = (flat if name in ("NHWC", "flat, classes last", "flat without batch") else np.moveaxis(flat, 3, 1)).reshape(
-        shape
-    )
+    given = (flat if shape[-1] == 3 else np.moveaxis(flat, 3, 1)).reshape(shape)
     mask = tried.mask([given])
     assert mask.std() > 1
     np.testing.assert_allclose(mask, through_the_graph(wanted, answer), atol=1)
@@ -175,7 +177,9 @@ def test_the_largest_of_many_planes(first: bool, dtype: Any) -> None:
     np.testing.assert_allclose(tried.mask([answer]), 255 * powers[..., 7] / powers.sum(axis=2), atol=0.51)
 
 
-@pytest.mark.parametrize("shape", [(1, AREA), (1, HEIGHT, WIDTH), (HEIGHT, WIDTH), (AREA,), (1, 1, HEIGHT, WIDTH)])
+@pytest.mark.parametrize(
+    "shape", [(1, AREA), (1, HEIGHT, WIDTH), (HEIGHT, WIDTH), (AREA,), (1, 1, HEIGHT, WIDTH), (1, AREA, 1, 1)]
+)
 def test_one_plane_in_any_shape(shape: tuple[int, ...]) -> None:
     values = RANDOM.random((HEIGHT, WIDTH), np.float32)
     tried = codec(recipe(), shape)
@@ -218,6 +222,11 @@ def test_a_map_smaller_than_the_picture_stays_small() -> None:
     assert tried.mask([np.ones((1, 2, 3, 2), np.float32)]).tolist() == [[255] * 3] * 2
 
 
+def test_a_small_map_is_read_in_the_layout_in_which_its_sides_fit() -> None:
+    tried = codec(recipe(keep=(20,)), (1, 21, 2, 3))
+    assert tried.mask([np.ones((1, 21, 2, 3), np.float32)]).shape == (2, 3)
+
+
 def test_what_is_out_of_range_is_clipped() -> None:
     answer = np.full((1, HEIGHT, WIDTH, 1), -0.5, np.float32)
     answer[0, 0] = 1.5
@@ -232,11 +241,19 @@ def test_the_answer_that_the_recipe_picks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "planes"), [(OutputKind.PROBABILITY, 1), (OutputKind.LOGITS, 1), (OutputKind.LOGITS, 3)]
+    ("kind", "planes", "value"),
+    [
+        (OutputKind.PROBABILITY, 1, np.nan),
+        (OutputKind.LOGITS, 1, np.nan),
+        (OutputKind.LOGITS, 3, np.nan),
+        (OutputKind.LOGITS, 3, np.inf),
+        (OutputKind.LABELS, 1, np.nan),
+        (OutputKind.LABELS, 1, np.inf),
+    ],
 )
-def test_an_answer_that_is_no_number_is_no_mask(kind: OutputKind, planes: int) -> None:
+def test_an_answer_that_is_no_number_is_no_mask(kind: OutputKind, planes: int, value: float) -> None:
     answer = np.zeros((1, HEIGHT, WIDTH, planes), np.float32)
-    answer[0, 2, 3, 0] = np.nan
+    answer[0, 2, 3, 0] = value
     with pytest.raises(InferenceError, match="model 'tiny' answered with values that are no numbers"):
         codec(recipe(kind=kind, keep=(0,)), answer.shape).mask([answer])
 
@@ -259,6 +276,7 @@ def test_an_answer_that_is_no_number_is_no_mask(kind: OutputKind, planes: int) -
         ({"kind": OutputKind.LABELS}, [(1, 4, 6, 3)], (1, 4, 6, 3), r"\[1, 4, 6, 3\] is no map of labels"),
         ({"kind": OutputKind.LABELS, "keep": ()}, [(1, 4, 6, 3)], (1, 4, 6, 1), "keep names no label"),
         ({"kind": OutputKind.IMAGE}, [(1, 4, 6, 3)], (1, 4, 6, 3), "answers with a picture, and a mask is wanted"),
+        ({}, [(1, 4, 6, 3)], (1, 2, 12, 3), r"the answer \[1, 2, 12, 3\] is no picture of 6x4"),
         ({}, [(1, 4, 6, 3)], (3,), r"the answer \[3\] is no picture of 6x4"),
     ],
 )

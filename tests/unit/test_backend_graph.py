@@ -31,9 +31,10 @@ def model(answer: Callable[[Any], Any], dtype: Any = np.float32, layout: str = "
 
 
 def mask(tiny: Any, wanted: Recipe) -> U8:
-    compiled = ov.Core().compile_model(wrap(tiny, wanted), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    answer = np.asarray(compiled([PICTURE])[0])
+    answers = ov.Core().compile_model(wrap(tiny, wanted), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([PICTURE])
+    answer = np.asarray(answers[0])
     assert answer.dtype == np.uint8
+    assert answers[1].tolist() == [0]  # not broken
     return answer
 
 
@@ -127,6 +128,20 @@ def test_flat_answers_with_classes(classes_first: bool) -> None:
     np.testing.assert_array_equal(mask(model(answer), recipe(keep=(2,))), PICTURE[0, ..., 2])
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    "shape", [[1, 24, 1, 3], [1, 1, 24, 3], [1, 3, 24, 1], [1, 3, 1, 24]], ids=["n1c", "1nc", "cn1", "c1n"]
+)
+def test_flat_answers_that_kept_an_axis_of_one(shape: list[int], layout: str) -> None:
+    def answer(x: Any) -> Any:
+        last = x if layout == "NHWC" else ops.transpose(x, np.array([0, 2, 3, 1]))
+        turned = ops.transpose(last, np.array([0, 3, 1, 2])) if shape[1] == 3 else last
+        return ops.reshape(turned, np.array(shape), special_zero=False)
+
+    got = mask(model(answer, layout=layout), recipe(layout=layout, keep=(2,)))
+    np.testing.assert_array_equal(got, PICTURE[0, ..., 2])
+
+
 def test_whole_numbers_that_stand_for_real_ones() -> None:
     """int8 in and out, as quantised networks have it: q = v / scale + zero_point, clipped to the type."""
 
@@ -154,6 +169,52 @@ def test_the_mask_of_the_frame_before_is_the_fourth_plane(layout: str) -> None:
     np.testing.assert_array_equal(compiled([PICTURE, prior])[0], prior[0, ..., 0])
 
 
+BROKEN: dict[str, tuple[dict[str, Any], int, float, int]] = {  # recipe, planes, value, in which plane
+    "probability": ({}, 1, np.nan, 0),
+    "kept plane": ({"keep": (0, 2)}, 3, np.nan, 0),
+    "sigmoid": ({"kind": OutputKind.LOGITS}, 1, np.nan, 0),
+    "softmax, plane that is not kept": ({"kind": OutputKind.LOGITS, "keep": (2,)}, 3, np.nan, 0),
+    "softmax, infinite": ({"kind": OutputKind.LOGITS, "keep": (2,)}, 3, np.inf, 1),
+    "largest sigmoid": (
+        {"kind": OutputKind.LOGITS, "activation": Activation.SIGMOID, "keep": (0, 1)},
+        3,
+        np.nan,
+        0,
+    ),
+    "label": ({"kind": OutputKind.LABELS, "keep": (0,)}, 1, np.nan, 0),
+    "infinite label": ({"kind": OutputKind.LABELS, "keep": (0,)}, 1, -np.inf, 0),
+}
+
+
+@pytest.mark.parametrize("hint", [{}, {"INFERENCE_PRECISION_HINT": "f32"}], ids=["auto", "f32"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_no_number_sets_the_second_output(name: str, hint: dict[str, str]) -> None:
+    changes, planes, value, plane = BROKEN[name]
+
+    def answer(x: Any) -> Any:
+        """``value`` in ``plane`` of every pixel that is white, 0 elsewhere."""
+        white = ops.greater(ops.gather(x, np.array([0]), np.int64(3)), np.float32(254 / 255))
+        odd, plain = ops.select(white, np.float32(value), np.float32(0)), ops.multiply(x, np.float32(0))
+        zero = ops.gather(plain, np.array([0]), np.int64(3))
+        return ops.concat([odd if index == plane else zero for index in range(planes)], 3) if planes > 1 else odd
+
+    compiled = ov.Core().compile_model(wrap(model(answer), recipe(**changes)), "CPU", hint)
+    picture = np.zeros((1, HEIGHT, WIDTH, 3), np.uint8)
+    for expected in (0, 1, 0):
+        picture[0, 2, 3] = 255 * expected
+        broken = compiled([picture])[1]
+        assert broken.dtype == np.uint8
+        assert broken.tolist() == [expected]
+
+
+@pytest.mark.parametrize("offset", [-0.0001, 0.0001])
+def test_labels_of_real_type_are_rounded(offset: float) -> None:
+    label = int(PICTURE[0, 1, 2, 0])
+    wanted = recipe(kind=OutputKind.LABELS, keep=(label,), scale_values=(1.0,))
+    got = mask(model(lambda x: ops.add(ops.gather(x, np.array([0]), np.int64(3)), np.float32(offset))), wanted)
+    np.testing.assert_array_equal(got, np.where(PICTURE[0, ..., 0] == label, 255, 0))
+
+
 def test_what_is_out_of_range_is_clamped() -> None:
     got = mask(model(lambda x: ops.subtract(ops.multiply(x, np.float32(4)), np.float32(1))), recipe(keep=(0,)))
     np.testing.assert_array_equal(got, levels(X[..., 0] / 255 * 4 - 1))
@@ -176,6 +237,11 @@ def test_a_recipe_that_does_not_fit(changes: dict[str, Any], sentence: str) -> N
     with pytest.raises(ModelError, match=sentence) as caught:
         wrap(model(ops.abs), recipe(**changes))
     assert str(caught.value).startswith("model 'tiny' does not fit its recipe: ")
+
+
+def test_a_picture_of_other_proportions_is_no_mask() -> None:
+    with pytest.raises(ModelError, match=r"the answer \[1, 2, 12, 3\] is no picture of 6x4"):
+        wrap(model(lambda x: ops.reshape(x, np.array([1, 2, 12, 3]), special_zero=False)), recipe())
 
 
 def test_an_answer_that_is_no_picture() -> None:

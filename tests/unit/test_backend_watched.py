@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from edgeseg.backends.watched import Watched
 from edgeseg.errors import InferenceError, ModelError
 from edgeseg.types import U8, Recipe
 from tests.fakes_backend import StubBackend, mean_of_channels
+from tests.waiting import wait_until
 
 PATIENT = 30.0
 LATE = r"model 'slow' did not answer within 0\.05 s"
@@ -67,12 +70,27 @@ def picture(value: int) -> U8:
 
 def answers_again(watched: Watched, value: int) -> U8:
     """Ask until the hanging call has returned, which is a matter of a change of thread."""
-    until = time.monotonic() + PATIENT
-    while True:
-        try:
-            return watched.infer(picture(value))
-        except InferenceError:
-            assert time.monotonic() < until
+    answers: list[U8] = []
+
+    def ask() -> bool:
+        with suppress(InferenceError):
+            answers.append(watched.infer(picture(value)))
+        return bool(answers)
+
+    wait_until(ask, PATIENT, "an answer")
+    return answers[0]
+
+
+def loads_again(watched: Watched, recipe: Recipe) -> None:
+    """Load as soon as the thread that hung has ended."""
+
+    def load() -> bool:
+        with suppress(ModelError):
+            watched.load(recipe, "CPU")
+            return True
+        return False
+
+    wait_until(load, PATIENT, "loading")
 
 
 def late(gate: Gate, recipe: Recipe) -> Watched:
@@ -129,14 +147,50 @@ def test_loads_again_once_it_has_returned(gate: Gate, recipe: Recipe) -> None:
     watched.close()
     gate.open.set()
     assert gate.closed.wait(PATIENT)
-    until = time.monotonic() + PATIENT
-    while True:
-        try:
-            watched.load(recipe, "CPU")
-            break
-        except ModelError:
-            assert time.monotonic() < until
+    loads_again(watched, recipe)
     assert np.all(watched.infer(picture(6)) == 6)
+    watched.close()
+
+
+def test_closing_while_another_thread_waits_for_an_answer(gate: Gate, recipe: Recipe) -> None:
+    watched = Watched(gate, PATIENT)
+    watched.load(recipe, "CPU")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(watched.infer, picture(7))
+        try:
+            wait_until(lambda: gate.asked, what="the question")
+            started = time.monotonic()
+            watched.close()
+            assert time.monotonic() - started < PATIENT / 3
+            assert not gate.closed.is_set(), "closed under a call that runs"
+        finally:
+            gate.open.set()
+        assert np.all(answer.result(PATIENT) == 7), "it came in time"
+    assert gate.closed.wait(PATIENT)
+    loads_again(watched, recipe)
+    assert np.all(watched.infer(picture(8)) == 8)
+    watched.close()
+
+
+def test_a_slow_close_is_waited_for(recipe: Recipe) -> None:
+    class Slow(StubBackend):
+        closing = False
+
+        def load(self, recipe: Recipe, device: str) -> None:
+            assert not self.closing
+            super().load(recipe, device)
+
+        def close(self) -> None:
+            self.closing = True
+            if threading.current_thread().name == "inference":
+                threading.Event().wait(0.3)
+            super().close()
+            self.closing = False
+
+    watched = Watched(Slow(), PATIENT)
+    watched.load(recipe, "CPU")
+    watched.load(recipe, "CPU")
+    assert np.all(watched.infer(picture(9)) == 9)
     watched.close()
 
 

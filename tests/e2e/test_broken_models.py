@@ -1,0 +1,104 @@
+"""A model that breaks while the stream runs: nothing is shown that it was to hide, and it comes back by itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.demo_truth import CLIP
+from tests.e2e.daemon import Daemon
+from tests.equipment.read_clip import read_pictures
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.e2e
+
+_PROJECT = Path(__file__).parents[2]
+_MODEL_YAML = "name: fickle\nfile: model.bin\nwidth: 64\nheight: 64\n"
+# Breaks in its own way at its 20th picture, once; the one that is loaded after it works.
+_BACKEND = """
+import os
+import threading
+
+import numpy as np
+
+from edgeseg.errors import InferenceError
+
+first = True
+
+
+class Fickle:
+    def load(self, recipe, device):
+        global first
+        self.breaks, first = first, False
+        self.asked = 0
+
+    def infer(self, tensor):
+        self.asked += 1
+        if self.breaks and self.asked >= 20:
+            how = os.environ["FICKLE"]
+            if how == "hangs":
+                threading.Event().wait()
+            if how == "raises":
+                raise InferenceError("the stick was pulled out")
+            if how == "dies":
+                raise ZeroDivisionError("a bug of somebody else")
+            return {
+                "shape": np.full((3, 64, 64), 255, np.uint8),
+                "floats": np.full((64, 64), np.nan, np.float32),
+                "nothing": None,
+            }[how]
+        return np.full((64, 64), 255, np.uint8)  # keep everything: what is not covered is seen
+
+    def close(self):
+        pass
+"""
+
+
+@pytest.fixture
+def fickle(tmp_path: Path) -> dict[str, str]:
+    """The environment in which the package with the backend is installed."""
+    site = tmp_path / "site"
+    metadata = site / "fickle-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "fickle_backend.py").write_text(_BACKEND)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fickle\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[edgeseg.backends]\nfickle = fickle_backend:Fickle\n")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.yaml").write_text(_MODEL_YAML)
+    (tmp_path / "model" / "model.bin").write_bytes(b"none is needed")
+    return {"PYTHONPATH": os.pathsep.join([str(site), str(_PROJECT)])}
+
+
+def outcome(daemon: Daemon, what: str) -> float:
+    return daemon.metric("edgeseg_frames_total", stage="composite", outcome=what)
+
+
+@pytest.mark.parametrize("how", ["raises", "hangs", "dies", "shape", "floats", "nothing"])
+def test_pictures_are_covered_until_the_model_is_back(how: str, fickle: dict[str, str], tmp_path: Path) -> None:
+    stream = {
+        "source": {"url": str(CLIP), "loop": True, "audio": False},
+        "model": {"name": str(tmp_path / "model"), "backend": "fickle", "timeout_s": 0.5},
+        "record": str(tmp_path / "recordings"),
+    }
+    with Daemon(tmp_path, {"door": stream}, env={**fickle, "FICKLE": how}) as daemon:
+        wait_until(lambda: outcome(daemon, "covered") >= 5, 30, "covered pictures")
+        shown = outcome(daemon, "ok")
+        assert 15 <= shown <= 25
+        wait_until(lambda: outcome(daemon, "ok") > shown + 30, 30, "the model's return")
+        assert outcome(daemon, "uncovered") == 0
+        assert daemon.stop()[0] == 0
+    log = daemon.log()
+    assert "covering the picture until it works again" in log
+    assert "door: masks are back" in log
+    assert "Traceback" not in log
+    (recording,) = (tmp_path / "recordings").glob("*.mp4")
+    pictures = read_pictures(recording)
+    plain = [bool(np.ptp(picture.y) < 12) for picture in pictures]
+    # Clear, covered, clear again; never between.
+    first, last = plain.index(True), len(plain) - 1 - plain[::-1].index(True)
+    assert 15 <= first <= 25
+    assert all(plain[first : last + 1])
+    assert len(plain) - last > 30
