@@ -11,7 +11,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class KernelHook(BuildHookInterface):
-    """Run by hatchling for a wheel and for an editable installation alike."""
+    """Run by hatchling for a wheel and for an editable installation alike; an sdist holds sources only."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
         sys.path.insert(0, self.root)
@@ -20,7 +20,9 @@ class KernelHook(BuildHookInterface):
         try:
             libraries = build()
         except RuntimeError as exc:
-            self.app.display_warning(f"edgeseg composites with OpenCV, which takes longer: no kernels, {exc}")
+            self.app.display_warning(
+                f"no kernels were built, {exc}: without them edgeseg composites with OpenCV, which takes longer"
+            )
             return
         root = Path(self.root)
         build_data["artifacts"] += [str(library.relative_to(root)) for library in libraries]

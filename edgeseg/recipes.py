@@ -184,6 +184,14 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _kept(value: Any) -> tuple[int, ...]:
+    classes = tuple(_whole(entry) for entry in _list(value))
+    for place, number in enumerate(classes):
+        if number in classes[:place]:  # its share would be added twice
+            raise ValueError(f"{number} stands there twice")
+    return classes
+
+
 def _extra(value: Any) -> tuple[tuple[str, Any], ...]:
     if not isinstance(value, dict):
         raise TypeError(f"{value!r} holds no keys")
@@ -237,7 +245,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "kind": lambda value: OutputKind(_choice(*map(str, OutputKind))(value)),
     "activation": lambda value: Activation(_choice(*map(str, Activation))(value)),
     "output_quantization": _quantization,
-    "keep": lambda value: tuple(_whole(entry) for entry in _list(value)),
+    "keep": _kept,
     "labels": lambda value: tuple(_text(entry) for entry in _list(value)),
     "colors": lambda value: tuple(_color(entry) for entry in _list(value)),
     "licence": _text,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,8 @@ def _numbers(text: str) -> tuple[float, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers") from exc
     if len(numbers) not in {1, 3}:
         raise argparse.ArgumentTypeError(f"{text!r} is neither one number nor three")
+    if not all(math.isfinite(number) for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} holds what is no finite number")
     return numbers
 
 

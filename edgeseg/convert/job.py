@@ -28,6 +28,7 @@ from edgeseg.types import Recipe
 LEAST_IOU = 0.99
 # Where the source's own kernels differ from each other, OpenVINO may differ from them by so many times as much.
 _OWN_TIMES = 1.25
+_OWN_FLOOR = 0.85  # below it the source's other kernels are broken rather than rounding
 Say = Callable[[str], None]
 
 
@@ -93,7 +94,7 @@ def convert(source: Path, target: Path, options: Options, say: Say) -> Converted
         model, written = model_info.for_model_api(read.model, recipe) if options.model_api else (read.model, recipe)
         model_info.embed(model, written)
         ir.save(model, part / MODEL_FILE, name=recipe.name, fp16=options.fp16)
-        instead = findings.best if answer.index is None else None
+        instead = settle.proved_by(source, findings, answer) if options.prove else None
         proof = _prove(read, recipe, written, instead, options, say) if options.prove else None
         verdict = quantise(part, written, options.int8, say) if options.int8 else None
         (part / RECIPE_FILE).write_text(dump_recipe(written), encoding="utf-8")
@@ -155,7 +156,7 @@ def _prove(
     if read.engine is None:
         raise UsageError(f"{read.path}: {read.format} has no runtime to compare with", hint="--no-proof goes without")
     if instead is not None:
-        recipe = written = replace(recipe, output_index=instead.index or 0, kind=instead.kind or recipe.kind)
+        recipe = written = settle.read_as(read, instead, recipe)
         say(f"proof: of {instead.name}, as the source does not put out the tensor that was chosen")
     other = None if written is recipe else written
     proof = _compared(read.engine, OpenVinoEngine(Path(recipe.path)), recipe, options, other)
@@ -164,14 +165,20 @@ def _prove(
     if proof.least < least and read.again is not None:
         own = _compared(read.engine, read.again(), recipe, options)
         say(f"proof: in two sets of kernels of {proof.runtime} itself: {own.sentence}")
-        least = min(least, 1 - _OWN_TIMES * (1 - own.least))
+        least = min(least, max(_OWN_FLOOR, 1 - _OWN_TIMES * (1 - own.least)))
+        say(f"proof: so {least:.4g} is enough")
     if proof.least < least:
         raise ModelError(
             f"{read.path} answers differently after the conversion: {proof.sentence}, and {least:.4g} is wanted",
             hint="--least-iou sets another bound, --no-proof writes it anyway",
         )
+    if not proof.kept and not options.pictures:
+        raise ModelError(
+            f"{read.path} keeps nothing in the photographs that come along: there is nothing to compare",
+            hint="--pictures DIR proves it on some that show what it looks for, --no-proof goes without",
+        )
     if not proof.kept:
-        say("note: nothing is kept in any of these pictures; prove it on some that show it (--pictures DIR)")
+        say("note: nothing is kept in any of these pictures: that is no proof")
     return proof
 
 

@@ -101,7 +101,7 @@ def for_model_api(model: Any, recipe: Recipe) -> tuple[Any, Recipe]:
         raise ModelError(f"model {recipe.name!r} reads the mask of the frame before, which Model API cannot give it")
     ops = ov.opset13
     masked = wrap(model, recipe)
-    mask = masked.output().get_node().input_value(0)
+    mask = masked.output(0).get_node().input_value(0)
     kept = ops.multiply(ops.convert(mask, "f32"), np.float32(1 / 255))
     kept = ops.reshape(kept, np.array([1, 1, *mask.get_shape()]), special_zero=False)
     planes = ops.concat([ops.subtract(np.float32(1), kept), kept], 1)

@@ -12,15 +12,17 @@ from edgeseg.backends.engine import Engine
 from edgeseg.convert.analysis import PAINTS
 from edgeseg.convert.findings import Candidate, Findings, Question, Task
 from edgeseg.convert.model_info import extract
+from edgeseg.convert.normalisation import UNIT
 from edgeseg.convert.recipe_guess import guess_answer
 from edgeseg.convert.source_model import SourceModel
-from edgeseg.convert.trial import FOUND, Trial, try_all, usual_ways
+from edgeseg.convert.trial import FOUND, Trial, choose, try_all, usual_ways
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.types import Recipe
 
 _ABOUT_ANSWERS = {"output_index", "kind", "activation", "output_quantization", "keep", "labels", "colors"}
 _NORMALISATION = {"mean_values", "scale_values"}
 _MOST_NAMED = 12
+_PLAINLY_BETTER = 0.2
 Say = Callable[[str], None]
 
 
@@ -80,6 +82,29 @@ def settle(
     return recipe
 
 
+def proved_by(path: Path, findings: Findings, answer: Candidate) -> Candidate | None:
+    """The source's own answer by which a tensor inside its graph has to be proved; None for an ``answer`` of its own.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if answer.index is not None:
+        return None
+    if findings.best is None:
+        why = "it is inside the graph, and which of the source's own outputs it belongs to is not clear"
+        raise UsageError(f"{path}: {answer.name} cannot be proved: {why}", hint="--no-proof goes without")
+    return findings.best
+
+
+def read_as(read: SourceModel, answer: Candidate, recipe: Recipe) -> Recipe:
+    """``recipe`` for another answer of the same model."""
+    defaults: dict[str, Any] = {
+        field.name: field.default for field in dataclasses.fields(Recipe) if field.name in _ABOUT_ANSWERS
+    }
+    about, _ = guess_answer(answer, {**extract(read.model), **read.facts})
+    return dataclasses.replace(recipe, **(defaults | {guess.field: guess.value for guess in about}))
+
+
 def by_trial(
     engine: Engine, recipe: Recipe, findings: Findings, said: Mapping[str, Any], path: Path, say: Say
 ) -> Recipe:
@@ -97,16 +122,26 @@ def by_trial(
     if not (normalisation or order or told) or not _about_people(recipe, findings):
         return recipe
     if told:
-        _refuse_if_wrong(engine, recipe, path)
+        _refuse_if_wrong(engine, recipe, path, say)
     if not (normalisation or order):
         return recipe
     trials = try_all(engine, usual_ways(recipe, normalisation=normalisation, order=order))
-    best = trials[0]
+    best = max(trials, key=lambda trial: trial.iou)
     if best.iou < FOUND:
+        _refuse_if_inverted(path, recipe, trials)
         return _not_found(path, best, recipe, findings, normalisation=normalisation, say=say)
-    others = "".join(f"; {trial.options}: {trial.iou:.2f}" for trial in trials[1:3])
-    say(f"trial: mask IoU with the known persons: {best.options}: {best.iou:.2f}, taken{others}")
-    return best.recipe
+    file_says = recipe.input_quantization is not None or trials[0].normalisation != (UNIT.mean, UNIT.scale)
+    taken, close = choose(trials, file_says=file_says)
+    if close:
+        listed = " or ".join(f"{trial.options}: {trial.iou:.2f}" for trial in (taken, *close))
+        raise UsageError(
+            f"{path} finds the known persons with several normalisations, and nothing tells which is right",
+            hint=f"say the one that it was trained with: {listed}",
+        )
+    ranked = sorted(trials, key=lambda trial: -trial.iou)
+    others = "".join(f"; {trial.options}: {trial.iou:.2f}" for trial in ranked[:3] if trial is not taken)
+    say(f"trial: mask IoU with the known persons: {taken.options}: {taken.iou:.2f}, taken{others}")
+    return taken.recipe
 
 
 def _not_found(path: Path, best: Trial, recipe: Recipe, findings: Findings, *, normalisation: bool, say: Say) -> Recipe:
@@ -130,16 +165,30 @@ def _about_people(recipe: Recipe, findings: Findings) -> bool:
     )
 
 
-def _refuse_if_wrong(engine: Engine, recipe: Recipe, path: Path) -> None:
-    said = try_all(engine, [recipe])[0]
+def _refuse_if_wrong(engine: Engine, recipe: Recipe, path: Path, say: Say) -> None:
+    (said,) = try_all(engine, [recipe])
     if said.iou >= FOUND:
         return
-    best = try_all(engine, usual_ways(recipe, normalisation=True, order=True))[0]
-    if best.iou >= FOUND and best.iou > 2 * said.iou:
+    _refuse_if_inverted(path, recipe, [said])
+    best = max(try_all(engine, usual_ways(recipe, normalisation=True, order=True)), key=lambda trial: trial.iou)
+    if best.iou >= FOUND and best.iou - said.iou > _PLAINLY_BETTER:
         raise ModelError(
             f"{path} does not find the known persons with {said.options} (mask IoU {said.iou:.2f})",
             hint=f"{best.options} finds them with {best.iou:.2f}; --no-proof takes your word for it",
         )
+    say(f"trial: with {said.options} the mask IoU with the known persons is {said.iou:.2f}: look at what it shows")
+
+
+def _refuse_if_inverted(path: Path, recipe: Recipe, trials: Sequence[Trial]) -> None:
+    """What keeps the room and hides the person is worse than no mask."""
+    worst = max(trials, key=lambda trial: trial.inverse)
+    if worst.inverse < FOUND:
+        return
+    raise ModelError(
+        f"{path} keeps everything but the known persons (mask IoU {worst.inverse:.2f} of what it leaves out)",
+        hint=f"with --classes {', '.join(map(str, recipe.keep))} it is inverted: choose another class (--classes 0), "
+        "or convert a mask of the background with --no-proof and say mask: {invert: true} in the configuration",
+    )
 
 
 def _named(path: Path, findings: Findings, wanted: str, said: Mapping[str, Any]) -> Candidate:
@@ -156,7 +205,7 @@ def _named(path: Path, findings: Findings, wanted: str, said: Mapping[str, Any])
 
 def _numbers(classes: Sequence[str], recipe: Recipe, answer: Candidate) -> tuple[int, ...]:
     by_name = {name.lower(): number for number, name in reversed(list(enumerate(recipe.labels)))}
-    return tuple(_number(word, by_name, answer.classes) for word in classes)
+    return tuple(dict.fromkeys(_number(word, by_name, answer.classes) for word in classes))
 
 
 def _number(word: str, by_name: Mapping[str, int], count: int | None) -> int:

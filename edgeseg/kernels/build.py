@@ -11,11 +11,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 SOURCE = FOLDER / "compositing.c"
-_FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared")
+_LIBRARIES = "compositing-*.so"
+_FLAGS = ("-std=c11", "-fPIC", "-shared")
 # Every aarch64 has NEON; an x86-64 may lack AVX2.
 _VARIANTS = {"x86_64": {"avx2": ("-mavx2",), "baseline": ()}}
 
@@ -35,34 +37,59 @@ def find_compiler() -> list[str] | None:
 
 
 def build() -> list[Path]:
-    """Compile every variant for this processor and return the libraries.
+    """Compile every variant for this processor and return the libraries. ``$CFLAGS`` and ``$LDFLAGS`` are heeded.
+
+    All of them are replaced, or none is.
 
     Raises:
-        RuntimeError: there is no compiler, or it fails. What was built before is gone then: it may be from another
-            source.
+        RuntimeError: there is no compiler, or it fails. Libraries that are newer than the source are still there then;
+            older ones are gone, as they may do something else.
     """
     variants = _VARIANTS.get(platform.machine(), {"baseline": ()})
-    for stale in FOLDER.glob("compositing-*.so"):
-        stale.unlink()
+    parts = {library(variant): FOLDER / f"compositing-{variant}.{os.getpid()}.part" for variant in variants}
+    try:
+        command = _command()
+        for part, flags in zip(parts.values(), variants.values(), strict=True):
+            _compile(command, flags, part)
+        _remove(built for built in FOLDER.glob(_LIBRARIES) if built not in parts)
+        for target, part in parts.items():
+            part.replace(target)
+    except RuntimeError:
+        source = SOURCE.stat().st_mtime_ns
+        _remove(built for built in FOLDER.glob(_LIBRARIES) if built.stat().st_mtime_ns <= source)
+        raise
+    finally:
+        _remove(parts.values())
+    return list(parts)
+
+
+def _command() -> list[str]:
+    """The compiler with the options of every variant."""
     if not sys.platform.startswith("linux"):
         raise RuntimeError(f"they are built on Linux only, not on {sys.platform}")
     compiler = find_compiler()
     if compiler is None:
         raise RuntimeError("there is no C compiler (Debian: apt install gcc libc6-dev)")
-    return [_compile(compiler, variant, flags) for variant, flags in variants.items()]
+    return [*compiler, "-O3", *_options("CFLAGS"), *_FLAGS]
 
 
-def _compile(compiler: list[str], variant: str, flags: tuple[str, ...]) -> Path:
-    target = library(variant)
-    part = target.with_suffix(f".{os.getpid()}.part")
+def _options(variable: str) -> list[str]:
     try:
-        command = [*compiler, *_FLAGS, *flags, str(SOURCE), "-o", str(part)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{compiler[0]} failed: {' '.join(done.stderr.split()) or done.returncode}")
-        part.replace(target)
+        return shlex.split(os.environ.get(variable, ""))
+    except ValueError as exc:
+        raise RuntimeError(f"${variable} cannot be read: {exc}") from exc
+
+
+def _compile(command: list[str], flags: tuple[str, ...], target: Path) -> None:
+    whole = [*command, *flags, str(SOURCE), "-o", str(target), *_options("LDFLAGS")]
+    try:
+        done = subprocess.run(whole, check=False, capture_output=True, text=True)
     except OSError as exc:
-        raise RuntimeError(f"{compiler[0]} cannot be run: {exc.strerror}") from exc
-    finally:
-        part.unlink(missing_ok=True)
-    return target
+        raise RuntimeError(f"{command[0]} cannot be run: {exc.strerror}") from exc
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {' '.join(done.stderr.split()) or done.returncode}")
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)

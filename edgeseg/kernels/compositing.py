@@ -17,6 +17,7 @@ VARIANTS = ("avx2", "baseline")  # the fastest first
 _POINTER, _STRIDE, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int
 _PLANE = (_POINTER, _STRIDE)
 _SIZE = (_COUNT, _COUNT)
+_LONGEST = 2**31 - 1  # ctypes would cut off what does not fit into an int
 
 
 def variant() -> str:
@@ -53,11 +54,15 @@ def load(name: str) -> Blend | None:
 
 def _check(keep: U8, other: U8, alpha: U8, out: U8) -> None:
     """C would read beyond what does not fit."""
-    if keep.shape != out.shape or not out.flags.writeable:
+    if keep.shape != out.shape:
         raise ValueError(f"planes {keep.shape} cannot be kept in {out.shape}")
+    if not out.flags.writeable:
+        raise ValueError("nothing can be written to a plane that is read-only")
     for plane in (keep, other, alpha, out):
         if plane.ndim != 2 or not plane.size or plane.dtype.itemsize != 1 or (plane.strides[1] != 1 < plane.shape[1]):
             raise ValueError(f"no plane of bytes in rows: {plane.dtype} {plane.shape}, strides {plane.strides}")
+        if max(plane.shape) > _LONGEST:
+            raise ValueError(f"a plane of {plane.shape} has a side above {_LONGEST}")
 
 
 def _plane(plane: U8) -> tuple[int, int]:

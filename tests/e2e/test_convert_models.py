@@ -42,7 +42,6 @@ def converted(file: str, target: Path, options: str, capsys: pytest.CaptureFixtu
         ("SINet_Softmax.onnx", BGR_OF_SINET),
         ("hair_segmentation.tflite", "--mean 0 --scale 255"),
         ("deeplabv3_mnv2_pascal_quant.tflite", ""),
-        ("deeplabv3_mnv2_ade20k_513.tflite", ""),
         ("ch_PP-OCRv3_det_infer.onnx", "--size 640x640"),
     ],
 )
@@ -61,18 +60,21 @@ def test_the_mask_is_that_of_the_source(
         "prisma_quant.tflite",
         "portrait_video_quant.tflite",
         "deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite",
+        "deeplabv3_mnv2_ade20k_513.tflite",
     ],
 )
 def test_whole_numbers_are_as_near_as_the_source_is_to_itself(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two sets of kernels of the source's own runtime agree to less than 0.99 (decision 0008)."""
-    _, said = converted(file, tmp_path / "out", "", capsys)
+    recipe, said = converted(file, tmp_path / "out", "", capsys)
     ours, own = OURS.search(said), OWN.search(said)
     assert ours, said
     assert own, said
     assert float(own[1]) < 0.99
     assert 1 - float(ours[1]) <= 1.25 * (1 - float(own[1]))
+    if "ade20k" in file:  # what its input is called says so; on four pictures other numbers do a little better
+        assert (recipe.mean_values, recipe.scale_values) == ((127.5,), (127.5,))
 
 
 def test_the_network_for_video_reads_its_last_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,4 +137,4 @@ def test_a_wrong_mean_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     code, said = convert("selfie_segmentation.tflite", tmp_path / "out", "--mean 900 --scale 255", capsys)
     assert code == EXIT_MODEL
     assert "does not find the known persons with --mean 900" in said
-    assert "--mean 0 --scale 255 --color-order RGB finds them" in said
+    assert re.search(r"--mean 0 --scale 255 --color-order (RGB|BGR) finds them with 0\.9", said)

@@ -45,7 +45,7 @@ def test_sound_and_picture_stay_together(flash_beep: Path, tmp_path: Path, trans
             code, _ = daemon.stop()
             assert code == 0
         received = receiver.wait(20)
-    (recording,) = recordings.iterdir()
+    (recording,) = recordings.glob("*.mp4")
     for file in (received, recording):
         found = offsets(read_pictures(file), read_sound(file))
         assert len(found) >= 5, f"{file.name}: {found}"

@@ -192,6 +192,13 @@ def test_what_does_not_fit_is_refused_before_it_is_touched() -> None:
     for wrong in (plane[:10], plane[:, ::2], plane.astype(np.uint16), plane[None]):
         with pytest.raises(ValueError, match=r"plane"):
             blend(wrong, plane, alpha, plane)
+    sealed = plane.copy()
+    sealed.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        blend(plane, plane, alpha, sealed)
+    endless = np.lib.stride_tricks.as_strided(plane, (2**31, 1), (0, 1))
+    with pytest.raises(ValueError, match="a side above 2147483647"):
+        blend(plane, endless, alpha, plane)
     for wrong in (plane[:, ::2], np.zeros((0, 4), np.uint8)):
         with pytest.raises(ValueError, match="no plane of bytes"):
             blend(plane, wrong, alpha, plane)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from edgeseg.backends.openvino import OpenVinoBackend
 from edgeseg.backends.openvino_engine import OpenVinoEngine
 from edgeseg.commands import convert
 from edgeseg.convert import photographs
+from edgeseg.convert.normalisation import IMAGENET, SIGNED, UNIT
 from edgeseg.convert.prove import Proof, prove
+from edgeseg.convert.trial import Trial, choose
 from edgeseg.errors import EXIT_MODEL, EXIT_USAGE, ModelError, UsageError
 from edgeseg.ovruntime import ov
 from edgeseg.recipes import find_model, load_recipe
@@ -148,6 +151,8 @@ def test_a_folder_with_other_things_in_it_is_never_replaced(source: Path, tmp_pa
         ("--kind", "other"),
         ("--least-iou", "2"),
         ("--scale", "0"),
+        ("--scale", "inf"),
+        ("--mean", "1,nan,3"),
     ],
     ids=str,
 )
@@ -200,12 +205,18 @@ def test_a_conversion_that_changes_the_answers_is_refused(
     assert left_in(tmp_path) == ["out", "tiny.tflite"]
 
 
-def test_an_empty_mask_is_no_proof_and_that_is_said(
+def test_an_empty_mask_is_no_proof(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proved(Proof("a runtime", 4, 1.0, 1.0, 0.0, 0.0), monkeypatch)
-    run(source, "-o", tmp_path / "out", *PLANES, *NORMAL)
-    assert "note: nothing is kept in any of these pictures" in capsys.readouterr().out
+    with pytest.raises(ModelError, match=r"keeps nothing in the photographs .*--pictures DIR"):
+        run(source, "-o", tmp_path / "out", *PLANES, *NORMAL)
+    assert left_in(tmp_path) == ["tiny.tflite"]
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "1.jpg").write_bytes(next(Path(photographs.__file__).with_name("pictures").glob("*.jpg")).read_bytes())
+    run(source, "-o", tmp_path / "out", *PLANES, *NORMAL, "--pictures", mine)
+    assert "note: nothing is kept in any of these pictures: that is no proof" in capsys.readouterr().out
 
 
 def test_labels_name_the_classes(source: Path, tmp_path: Path) -> None:
@@ -262,6 +273,41 @@ def test_a_wrong_mean_is_noticed(stranger: Path, tmp_path: Path) -> None:
     assert left_in(tmp_path) == []
     run(stranger, "-o", tmp_path / "out", "--mean", "900", "--scale", "255", "--no-proof")
     assert load_recipe(tmp_path / "out").mean_values == (900.0,)
+
+
+@pytest.mark.parametrize("options", [(), ("--mean", "0", "--scale", "255"), (*NORMAL,)], ids=["none", "two", "all"])
+def test_a_mask_of_the_room_is_noticed(stranger: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    ops = ov.opset13
+    model = ov.Core().read_model(str(stranger))
+    person = model.output().get_node().input_value(0)
+    room = ops.subtract(np.float32(1), person)
+    ov.save_model(ov.Model([ops.result(room)], model.get_parameters(), "room"), str(tmp_path / "room.xml"))
+    with pytest.raises(ModelError, match=r"keeps everything but the known persons .*--classes 0.*invert: true"):
+        run(tmp_path / "room.xml", "-o", tmp_path / "out", "--kind", "probability", *options)
+    assert "out" not in left_in(tmp_path)
+
+
+WAYS = {"unit": UNIT, "signed": SIGNED, "imagenet": IMAGENET}
+
+
+@pytest.mark.parametrize(
+    ("found", "file_says", "taken", "close"),
+    [
+        ({"unit": 0.97, "signed": 0.98}, False, "unit", []),  # the commonest is as good
+        ({"unit": 0.80, "signed": 0.95, "imagenet": 0.70}, False, "signed", []),  # one stands clear
+        ({"unit": 0.80, "signed": 0.93, "imagenet": 0.91}, False, "signed", ["imagenet"]),  # nothing decides
+        ({"signed": 0.57, "unit": 0.67, "imagenet": 0.71}, True, "signed", []),  # four pictures against the file
+        ({"signed": 0.57, "unit": 0.60, "imagenet": 0.90}, True, "imagenet", []),  # but not against all reason
+        ({"signed": 0.45, "unit": 0.60}, True, "unit", []),
+    ],
+)
+def test_which_normalisation_is_taken(found: dict[str, float], file_says: bool, taken: str, close: list[str]) -> None:
+    base = Recipe("net", "", 8, 8)
+    trials = [Trial(dataclasses.replace(base, **WAYS[name].fields), iou) for name, iou in found.items()]
+    names = {(usual.mean, usual.scale): name for name, usual in WAYS.items()}
+    best, others = choose(trials, file_says=file_says)
+    assert names[best.normalisation] == taken
+    assert [names[trial.normalisation] for trial in others] == close
 
 
 def two_answers(tmp_path: Path) -> Path:

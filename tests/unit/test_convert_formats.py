@@ -99,6 +99,11 @@ def test_messages_of_folders_are_known(tmp_path: Path) -> None:
         ),
         ("a.pt", archive(a__data_pkl=NETWORK), "a.pt is a pickled network of the class mymodels.unet.Unet: loading it"),
         ("a.pt", archive(a__data_pkl=b"\x80\x02c"), "a.pt is damaged: "),
+        (
+            "a.pt",
+            archive(a__data_pkl=bytes((64 << 20) + 1)),
+            "a.pt is damaged: its pickle has 67108865 bytes, and 6710",
+        ),
         ("a.pt", archive(a__data_pkl=TENSORS)[:-30], "a.pt is cut off or damaged: "),
         ("a.keras", archive(notes_txt=b""), "a.keras is a ZIP archive, not a Keras model"),
         (

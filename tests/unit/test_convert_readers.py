@@ -125,6 +125,19 @@ def test_an_old_ir_is_raised(tmp_path: Path) -> None:
     assert model.engine().run([np.full((1, 16, 32, 3), 0.5, np.float32)])[0] == pytest.approx(0.5)
 
 
+def test_the_source_of_open_sides_runs_at_the_chosen_size(tmp_path: Path) -> None:
+    path = ir(tmp_path / "open", 10)
+    model = ov.Core().read_model(str(path))
+    model.reshape([1, -1, -1, 3])
+    open_sides = tmp_path / "sides.xml"
+    ov.save_model(model, str(open_sides), compress_to_fp16=False)
+    source = read(open_sides, size=(10, 6))
+    assert source.engine is not None
+    engine = source.engine()
+    assert engine.inputs[0].shape == (1, 6, 10, 3)
+    assert engine.run([np.full((1, 6, 10, 3), 0.5, np.float32)])[0] == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [

@@ -16,6 +16,7 @@ from edgeseg.convert.readers.tflite import read
 from edgeseg.convert.readers.tflite_file import parse
 from edgeseg.errors import ModelError
 from edgeseg.types import Quantization
+from tests.mean_models import mean_tflite
 from tests.tflite_writer import CUSTOM, LOGISTIC, TILE, Model, Number, Operator, Tensor, build, pack, sigmoid_model
 
 IMAGES = Quantization(1 / 255, -128)
@@ -51,6 +52,17 @@ def written(tmp_path: Path, content: bytes) -> Path:
 def test_a_plain_model_says_nothing_about_itself(tmp_path: Path) -> None:
     source = read(written(tmp_path, sigmoid_model()))
     assert (dict(source.facts), source.notes, source.rewritten) == ({}, (), ())
+
+
+def test_the_source_of_open_sides_runs_at_the_chosen_size(tmp_path: Path) -> None:
+    path = tmp_path / "open.tflite"
+    mean_tflite(path, 8, 4, open_sides=True)
+    source = read(path)
+    source.model.reshape([1, 6, 10, 3])
+    assert source.engine is not None
+    engine = source.engine()
+    assert engine.inputs[0].shape == (1, 6, 10, 3)
+    assert engine.run([np.full((1, 6, 10, 3), 0.5, np.float32)])[0] == pytest.approx(0.5)
 
 
 def test_whole_numbers_and_what_they_stand_for(tmp_path: Path) -> None:

