@@ -81,7 +81,7 @@ def render(clip: Clip, effect: str, target: Path) -> None:
         {"source": {"url": str(clip.path), "audio": False}, "effect": EFFECTS[effect], "record": "unused"}
     )
     source, painter = build_source(stream), build_effect(stream)
-    backend, recipe = build_backend(stream)
+    backend, recipe, _ = build_backend(stream)
     sampler, refiner = Sampler(recipe), MaskRefiner(refine_settings(stream))
     opened = source.open()
     canvas = Canvas(opened.width, opened.height, opened.colour)
