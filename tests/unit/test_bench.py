@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.service.metrics import build_registry, exposition
 from edgeseg.status import DaemonStatus, LatestFrame, StreamStatus
 from edgeseg.types import Colour
+from tests.equipment.write_clip import blank, write_clip
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 
@@ -160,3 +162,15 @@ def test_the_benchmark_needs_nothing_of_the_tests() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not [name for name in names if name.split(".")[0] in ("tests", "pytest")], file
+
+
+@pytest.mark.parametrize("effect", ["replace", "blur"])
+def test_what_the_strict_floor_encodes_is_made_by_the_daemons_own_stages(
+    bench: Any, effect: str, tmp_path: Path
+) -> None:
+    clips = bench("clips")
+    write_clip(tmp_path / "room.mp4", [(Fraction(n, 25), blank(320, 192)) for n in range(3)])
+    clips.render(clips.Clip(tmp_path / "room.mp4", "720p", 3, 1), effect, tmp_path / "room.yuv")
+    assert (tmp_path / "room.yuv").stat().st_size == 3 * 320 * 192 * 3 // 2
+    luma = (tmp_path / "room.yuv").read_bytes()[: 320 * 192]
+    assert (abs(luma[len(luma) // 2] - 110) <= 2) == (effect == "blur")  # nobody is there: all of it is green, or grey
