@@ -167,7 +167,9 @@ def build_encoder_settings(stream: StreamConfig, ffmpeg: str) -> EncoderSettings
 
 def slate_settings(stream: StreamConfig) -> SlateSettings | None:
     slate = stream.slate
-    return SlateSettings(slate.after_s, slate.text, slate.picture) if slate.enabled else None
+    if not slate.enabled:
+        return None
+    return SlateSettings(slate.after_s, slate.text, slate.picture, before_first=not _is_file(stream))
 
 
 def refine_settings(stream: StreamConfig) -> RefineSettings:
@@ -182,7 +184,7 @@ def refine_settings(stream: StreamConfig) -> RefineSettings:
 def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamStatus, keeper: Keeper) -> list[Fed]:
     from edgeseg.outputs.feed import Feed
 
-    waits = stream.source.kind == "av" and "://" not in stream.source.url
+    waits = _is_file(stream)
     outputs: list[Fed] = []
     for number, publish in enumerate(stream.publish):
         output_name = publish.name or f"publish{number or ''}"
@@ -218,6 +220,10 @@ def _listen(name: str, output_name: str, publish: PublishConfig, status: StreamS
     out = OutputStatus(output_name, "listen", redact_url(publish.url))
     status.outputs.append(out)
     return plugins.load("outputs", "listen")(publish.url, name=f"{name}:{output_name}", status=out)  # type: ignore[no-any-return]
+
+
+def _is_file(stream: StreamConfig) -> bool:
+    return stream.source.kind == "av" and "://" not in stream.source.url
 
 
 def _limits(settings: RecordConfig | RetentionConfig) -> Retention:

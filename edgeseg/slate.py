@@ -26,12 +26,14 @@ class SlateSettings:
     """``after_s`` without a picture the slate is shown, ``fps`` times a second.
 
     ``text`` is for ``strftime`` and of ASCII letters; ``picture`` is a file that fills the frame below it, or None.
+    ``before_first``: also before the source's first picture, where the output's size is configured.
     """
 
     after_s: float = 3.0
     text: str = "no signal since %H:%M:%S"
     picture: Path | None = None
     fps: float = 2.0
+    before_first: bool = False
 
 
 class Slate:

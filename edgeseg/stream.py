@@ -23,7 +23,7 @@ from edgeseg.reader import Reader, VideoSettings
 from edgeseg.slate import Slate, SlateSettings
 from edgeseg.status import LatestFrame, StreamStatus
 from edgeseg.timeline import Timeline
-from edgeseg.types import Frame, Source, SourceFormat, State, Tag, TagKind
+from edgeseg.types import Colour, Frame, Source, SourceFormat, State, Tag, TagKind
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Stream:
         self._last_ms = 0
         self._playing = False
         self._idle = Idle(slate, self._outlet, self._show_slate, status.name) if slate else None
+        self._slate_first = slate is not None and slate.before_first and video.size is not None
 
     def play(self, source: Source) -> None:
         """Open ``source`` and play it until it ends or the stop event is set. While it is away, a slate is shown.
@@ -72,6 +73,8 @@ class Stream:
         Raises:
             StreamError: the source, the encoder or the model cannot go on.
         """
+        if self._slate_first and self._raw is None:
+            self._expect()
         try:
             source_format = source.open()
             self._status.source_starts += 1
@@ -81,6 +84,14 @@ class Stream:
         finally:
             self._playing = False
             source.close()
+
+    def _expect(self) -> None:
+        """The slate may be shown before the source's first picture: as far as the configuration tells its format."""
+        assert self._video.size is not None
+        assert self._idle is not None
+        width, height = self._video.size
+        self._raw = RawFormat(width, height, self._video.fps or _DEFAULT_FPS, Colour())
+        self._idle.start()
 
     def finish(self, timeout_s: float = 2.0) -> None:
         """Let the last pictures out and end the encoder."""

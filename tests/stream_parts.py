@@ -14,6 +14,7 @@ from edgeseg.masks import MaskRefiner, RefineSettings
 from edgeseg.pipeline import Stages
 from edgeseg.reader import VideoSettings
 from edgeseg.sampling import Sampler
+from edgeseg.slate import SlateSettings
 from edgeseg.status import LatestFrame, StreamStatus
 from edgeseg.stream import Stream
 from edgeseg.types import U8, Effect, Recipe, StreamHeader, Tag, TagKind
@@ -76,7 +77,12 @@ def encoder_settings() -> EncoderSettings:
 class Rig:
     """A ``Stream`` with everything round it."""
 
-    def __init__(self, video: VideoSettings | None = None, effect: Effect | None = None) -> None:
+    def __init__(
+        self,
+        video: VideoSettings | None = None,
+        effect: Effect | None = None,
+        slate: SlateSettings | None = None,
+    ) -> None:
         self.status = StreamStatus("door")
         self.backend = KeepAll()
         self.hub = Hub("door")
@@ -91,4 +97,5 @@ class Rig:
             self.hub,
             LatestFrame(),
             self.stop,
+            slate,
         )

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import av
@@ -17,8 +17,9 @@ import pytest
 from edgeseg.errors import EncoderError, SourceError
 from edgeseg.flv import file_header
 from edgeseg.reader import VideoSettings
+from edgeseg.slate import SlateSettings
 from edgeseg.status import StreamStatus
-from edgeseg.types import AudioFormat, AudioPacket, State, TagKind
+from edgeseg.types import AudioFormat, AudioPacket, Colour, SourceFormat, State, TagKind
 from tests.fakes_source import MS, FakeSource, picture, pictures
 from tests.stream_parts import Rig
 from tests.waiting import wait_until
@@ -110,6 +111,39 @@ def test_a_set_size_keeps_the_encoder_through_another_source() -> None:
     rig.stream.finish()
     assert rig.status.encoder_starts == 1
     assert decoded(rig) == 10
+
+
+class Absent(FakeSource):
+    """A camera that cannot be opened; ``before`` is called first."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        super().__init__([])
+        self._before = before
+
+    def open(self) -> SourceFormat:
+        self._before()
+        raise SourceError("not there")
+
+
+@pytest.mark.parametrize("size", [(80, 60), None])
+def test_the_slate_comes_before_the_first_picture_where_the_size_is_known(size: tuple[int, int] | None) -> None:
+    video = VideoSettings(size=size, realtime=False, fps=Fraction(25))
+    rig = Rig(video, slate=SlateSettings(after_s=0.1, fps=20, before_first=True))
+
+    def slates() -> bool:
+        return len(rig.viewer.times()) >= 2
+
+    with pytest.raises(SourceError, match="not there"):
+        rig.stream.play(Absent(lambda: wait_until(slates, 10, "two slates") if size else None))
+    assert rig.status.state is not State.RUNNING
+    assert slates() == (size is not None)
+    rig.stream.play(FakeSource([picture(0, (96, 64), colour=Colour())], live=True))
+    rig.stream.finish()
+    times = rig.viewer.times()
+    assert times == sorted(set(times))
+    assert rig.status.frames[("encode", "out")] == 1
+    assert rig.status.encoder_starts == 1
+    assert decoded(rig) == len(times)
 
 
 def sound(count: int) -> list[AudioPacket]:
