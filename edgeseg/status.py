@@ -17,6 +17,9 @@ from edgeseg.types import Frame, State, StreamHeader, Tag
 # Seconds. Fine where a frame's budget lies (33 ms at 30 fps), coarse beyond a second.
 LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.033, 0.066, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
 
+# A rate is told for so long after the last picture.
+_NO_RATE_S = 2.0
+
 
 class Histogram:
     """Cumulative buckets without the cost of a metrics library on the way of a frame (half a microsecond each)."""
@@ -88,6 +91,12 @@ class StreamStatus:
         if histogram is None:
             histogram = self.stages[name] = Histogram()
         return histogram
+
+    def rate(self, now: float) -> float:
+        """Pictures of the source a second, as they come out at ``now`` (monotonic seconds); 0 when they do not."""
+        if not self.last_output_at or not self.fps or now - self.last_output_at > max(_NO_RATE_S, 3 / self.fps):
+            return 0.0
+        return self.fps
 
     @property
     def reconnects(self) -> int:

@@ -31,7 +31,7 @@ def _stream(status: StreamStatus, now: float) -> dict[str, Any]:
         "model": redact(PurePath(status.model).name),
         "width": status.width,
         "height": status.height,
-        "fps": round(status.fps, 2),
+        "fps": round(status.rate(now), 2),
         "last_output_age_s": round(now - status.last_output_at, 3) if status.last_output_at else None,
         "latency": _sum(status.latency),
         "mask_age": _sum(status.mask_age),

@@ -103,7 +103,7 @@ class _StreamCollector(Collector):
             _add_state(state, [status.name], status.state)
             width.add_metric([status.name], status.width)
             height.add_metric([status.name], status.height)
-            rate.add_metric([status.name], status.fps)
+            rate.add_metric([status.name], status.rate(now))
             age.add_metric([status.name], now - (status.last_output_at or self._daemon.started_at))
             for name, length in status.queues.copy().items():
                 queue.add_metric([status.name, name], length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -135,3 +136,12 @@ def test_every_metric_is_documented_and_nothing_else_is() -> None:
     exported = set(re.findall(r"^# TYPE (\S+)", registry_text, flags=re.MULTILINE))
     documented = set(re.findall(r"^\| `([a-z_]+)`", DOCUMENT.read_text(), flags=re.MULTILINE))
     assert documented == exported
+
+
+@pytest.mark.parametrize(
+    ("fps", "last_at", "told"),
+    [(25.0, 99.0, 25.0), (25.0, 97.0, 0.0), (0.2, 90.0, 0.2), (0.2, 80.0, 0.0), (25.0, 0.0, 0.0), (0.0, 100.0, 0.0)],
+)
+def test_no_rate_is_told_of_pictures_that_do_not_come(fps: float, last_at: float, told: float) -> None:
+    status = StreamStatus("door", fps=fps, last_output_at=last_at)
+    assert status.rate(100.0) == told
