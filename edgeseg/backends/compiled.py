@@ -59,9 +59,15 @@ class Wanted:
         return properties
 
 
+@dataclasses.dataclass(slots=True)
+class _Shared:
+    model: Any
+    holders: int = 0
+
+
 _lock = threading.Lock()
 _core: Any = None
-_shared: dict[Wanted, tuple[Any, int]] = {}  # the compiled model, how many hold it
+_shared: dict[Wanted, _Shared] = {}
 
 
 def acquire(wanted: Wanted) -> Any:
@@ -71,19 +77,30 @@ def acquire(wanted: Wanted) -> Any:
         ModelError: the files are no model, do not fit the recipe, or the device cannot run them.
     """
     with _lock:
-        compiled, holders = _shared.get(wanted, (None, 0))
-        if compiled is None:
-            compiled = _compile(wanted)
-        _shared[wanted] = (compiled, holders + 1)
-        return compiled
+        shared = _shared.get(wanted)
+        if shared is None:
+            shared = _shared[wanted] = _Shared(_compile(wanted))
+        shared.holders += 1
+        return shared.model
 
 
-def release(wanted: Wanted) -> None:
+def release(wanted: Wanted, model: Any) -> None:
     """Give back what ``acquire`` gave."""
     with _lock:
-        compiled, holders = _shared.pop(wanted)
-        if holders > 1:
-            _shared[wanted] = (compiled, holders - 1)
+        shared = _shared.get(wanted)
+        if shared is None or shared.model is not model:
+            return  # distrusted meanwhile
+        shared.holders -= 1
+        if not shared.holders:
+            del _shared[wanted]
+
+
+def distrust(wanted: Wanted, model: Any) -> None:
+    """Who comes next gets another one: this one answers no more, say because its device was lost."""
+    with _lock:
+        shared = _shared.get(wanted)
+        if shared is not None and shared.model is model:
+            del _shared[wanted]
 
 
 def in_use() -> int:

@@ -34,6 +34,7 @@ class OpenVinoBackend:
         self._streams = streams
         self._cache_dir = cache_dir
         self._wanted: compiled.Wanted | None = None
+        self._model: Any = None
         self._request: Any = None
         self._tensor: U8 = np.zeros((1, 0, 0, 3), np.uint8)
         self._prior: U8 | None = None
@@ -57,7 +58,7 @@ class OpenVinoBackend:
         self.close()
         wanted = compiled.Wanted.of(recipe, device, self._precision, self._streams, self._cache_dir)
         model = compiled.acquire(wanted)
-        self._wanted = wanted
+        self._wanted, self._model = wanted, model
         self._name = recipe.name
         self._tensor = np.zeros(tuple(model.input(0).shape), np.uint8)
         self._mask = np.zeros(tuple(model.output(0).shape), np.uint8)
@@ -99,6 +100,12 @@ class OpenVinoBackend:
         if self._prior is not None:
             self._prior.fill(0)
 
+    def distrust(self) -> None:
+        """The model keeps failing: whoever loads it next gets one that is compiled anew. From any thread."""
+        wanted, model = self._wanted, self._model
+        if wanted is not None:
+            compiled.distrust(wanted, model)
+
     def _remember(self, prior: U8) -> None:
         """The next inference reads this mask, in the size of the picture."""
         if prior.shape == self._mask.shape:
@@ -111,5 +118,6 @@ class OpenVinoBackend:
         self._request = None
         self._prior = None
         wanted, self._wanted = self._wanted, None
+        model, self._model = self._model, None
         if wanted is not None:
-            compiled.release(wanted)
+            compiled.release(wanted, model)

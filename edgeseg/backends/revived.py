@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgeseg.backends.watched import forget
+from edgeseg.backends.watched import distrust, forget
 from edgeseg.backoff import Backoff
 from edgeseg.errors import EdgesegError, InferenceError, ModelError
 from edgeseg.types import U8, Backend, Recipe
@@ -109,6 +109,7 @@ class Revived:
         threading.Thread(target=self._revive, args=arguments, name=f"{self._recipe.name}:load", daemon=True).start()
 
     def _revive(self, broken: Backend, recipe: Recipe, closed: threading.Event) -> None:
+        distrust(broken)
         broken.close()
         told = ""
         ran_s = time.monotonic() - self._loaded_at

@@ -67,6 +67,10 @@ class Watched:
         if self._worker is not None and not self._worker.hangs():
             forget(self._backend)
 
+    def distrust(self) -> None:
+        """As the backend's own ``distrust``, if it has one; also while a call hangs."""
+        distrust(self._backend)
+
     def close(self) -> None:
         """Close the backend. May be called twice, and by another thread than the one that waits in ``infer``.
 
@@ -152,3 +156,10 @@ def forget(backend: Backend) -> None:
     reset = getattr(backend, "reset", None)
     if reset is not None:
         reset()
+
+
+def distrust(backend: Backend) -> None:
+    """Tell ``backend`` that its model keeps failing, if it shares that with others."""
+    tell = getattr(backend, "distrust", None)
+    if tell is not None:
+        tell()

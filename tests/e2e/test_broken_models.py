@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,30 @@ _MODEL_YAML = "name: fickle\nfile: model.bin\nwidth: 64\nheight: 64\n"
 # Breaks in its own way at its 20th picture, once; the one that is loaded after it works.
 _BACKEND = """
 import os
+from pathlib import Path
 import threading
 
 import numpy as np
 
-from edgeseg.errors import InferenceError
+from edgeseg.backends.openvino import OpenVinoBackend
+from edgeseg.errors import InferenceError, ModelError
 
 first = True
+
+
+class Stick(OpenVinoBackend):
+    \"\"\"The real thing, on a device that is lost when the file that STICK names is gone.\"\"\"
+
+    def load(self, recipe, device):
+        if device == "STICK" and not Path(os.environ["STICK"]).exists():
+            raise ModelError("no device 'STICK' on this machine")
+        self.on_stick = device == "STICK"
+        super().load(recipe, "CPU")
+
+    def infer(self, tensor):
+        if self.on_stick and not Path(os.environ["STICK"]).exists():
+            raise InferenceError("the device was removed")
+        return super().infer(tensor)
 
 
 class Fickle:
@@ -65,15 +83,73 @@ def fickle(tmp_path: Path) -> dict[str, str]:
     metadata.mkdir(parents=True)
     (site / "fickle_backend.py").write_text(_BACKEND)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fickle\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[edgeseg.backends]\nfickle = fickle_backend:Fickle\n")
+    (metadata / "entry_points.txt").write_text(
+        "[edgeseg.backends]\nfickle = fickle_backend:Fickle\nstick = fickle_backend:Stick\n"
+    )
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.yaml").write_text(_MODEL_YAML)
     (tmp_path / "model" / "model.bin").write_bytes(b"none is needed")
     return {"PYTHONPATH": os.pathsep.join([str(site), str(_PROJECT)])}
 
 
-def outcome(daemon: Daemon, what: str) -> float:
-    return daemon.metric("edgeseg_frames_total", stage="composite", outcome=what)
+def outcome(daemon: Daemon, what: str, stream: str = "door") -> float:
+    return daemon.metric("edgeseg_frames_total", stage="composite", outcome=what, stream=stream)
+
+
+@pytest.fixture
+def stick(fickle: dict[str, str], tmp_path: Path) -> Path:
+    """Plugged in while the file exists."""
+    file = tmp_path / "stick"
+    file.touch()
+    return file
+
+
+def _on_stick(folder: Path, **model: object) -> dict[str, object]:
+    """A looped clip through the bundled model, which the test may move away."""
+    copy = folder / "selfie"
+    if not copy.exists():
+        shutil.copytree(_PROJECT / "models" / "ir" / "selfie", copy)
+    return {
+        "source": {"url": str(CLIP), "loop": True, "audio": False},
+        "model": {"name": str(copy), "backend": "stick", "device": "STICK", **model},
+    }
+
+
+def test_a_lost_device_gives_way_to_the_fallback(stick: Path, fickle: dict[str, str], tmp_path: Path) -> None:
+    """Of two streams that share the compiled model, which is told apart by both."""
+    streams = {name: _on_stick(tmp_path, fallback="CPU") for name in ("door", "yard")}
+    with Daemon(tmp_path, streams, env={**fickle, "STICK": str(stick)}) as daemon:
+        for name in streams:
+            wait_until(lambda n=name: outcome(daemon, "ok", n) >= 10, 30, "pictures on the stick")
+        stick.unlink()
+        for name in streams:
+            wait_until(lambda n=name: outcome(daemon, "covered", n) >= 1, 10, "covered pictures")
+            shown = outcome(daemon, "ok", name)
+            wait_until(lambda n=name, s=shown: outcome(daemon, "ok", n) > s + 20, 30, "pictures on the fallback")
+        assert daemon.stop()[0] == 0
+    assert "no device 'STICK' on this machine; running on CPU instead" in daemon.log()
+    assert "Traceback" not in daemon.log()
+
+
+def test_a_model_file_that_is_gone_when_it_is_loaded_again(stick: Path, fickle: dict[str, str], tmp_path: Path) -> None:
+    streams = {"door": _on_stick(tmp_path)}
+    with Daemon(tmp_path, streams, env={**fickle, "STICK": str(stick)}) as daemon:
+        wait_until(lambda: outcome(daemon, "ok") >= 10, 30, "pictures")
+        model, weights = tmp_path / "selfie" / "model.xml", tmp_path / "selfie" / "model.bin"
+        weights.rename(tmp_path / "away.bin")
+        model.rename(tmp_path / "away.xml")
+        stick.unlink()
+        wait_until(lambda: "is loaded again" in daemon.log(), 20, "the reload")
+        stick.touch()  # the device is back, and the model is not
+        wait_until(lambda: "model.xml" in daemon.log() and "trying again" in daemon.log(), 20, "the complaint")
+        assert daemon.get("/healthz")[0] == 200
+        shown = outcome(daemon, "ok")
+        (tmp_path / "away.bin").rename(weights)
+        (tmp_path / "away.xml").rename(model)
+        wait_until(lambda: outcome(daemon, "ok") > shown + 20, 30, "pictures")
+        assert outcome(daemon, "uncovered") == 0
+        assert daemon.stop()[0] == 0
+    assert "Traceback" not in daemon.log()
 
 
 @pytest.mark.parametrize("how", ["raises", "hangs", "dies", "shape", "floats", "nothing"])

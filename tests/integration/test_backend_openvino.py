@@ -76,6 +76,25 @@ def test_the_compiled_model_is_shared_and_freed_with_the_last(recipe: Recipe) ->
     assert compiled.in_use() == before
 
 
+def test_who_comes_after_a_failure_gets_one_that_is_compiled_anew(recipe: Recipe) -> None:
+    """Else two streams whose device was lost would hand the broken one to each other for ever."""
+    before = compiled.in_use()
+    broken, sharing, fresh = OpenVinoBackend(), OpenVinoBackend(), OpenVinoBackend()
+    broken.load(recipe, "CPU")
+    sharing.load(recipe, "CPU")
+    broken.distrust()
+    assert compiled.in_use() == before
+    fresh.load(recipe, "CPU")
+    sharing.distrust()  # of the old one: the new one is not concerned
+    for backend in (broken, sharing):
+        assert backend.infer(pictures(0, 1)[0]).shape == (SIDE, SIDE)
+        backend.close()
+    assert compiled.in_use() == before + 1
+    fresh.close()
+    fresh.distrust()
+    assert compiled.in_use() == before
+
+
 def test_a_rewritten_file_is_another_model(recipe: Recipe) -> None:
     before = compiled.in_use()
     one, two = OpenVinoBackend(), OpenVinoBackend()

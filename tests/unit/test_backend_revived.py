@@ -36,6 +36,9 @@ class Model:
             raise InferenceError("it does not answer")
         return MASK
 
+    def distrust(self) -> None:
+        self._house.distrusted += 1
+
     def close(self) -> None:
         self._house.closed += 1
 
@@ -47,6 +50,7 @@ class House:
         self.told: list[str] = []
         self.broken = False
         self.closed = 0
+        self.distrusted = 0
 
     @contextmanager
     def backend(self, fallback: str | None = None) -> Iterator[Revived]:
@@ -91,7 +95,7 @@ def test_one_that_keeps_failing_is_loaded_again(caplog: pytest.LogCaptureFixture
         house.broken = False
         wait_until(answers(backend), 5, "the new one")
         assert house.tried == ["CPU", "CPU"]
-        assert house.closed == 1
+        assert (house.closed, house.distrusted) == (1, 1)
     assert [record.message for record in caplog.records] == [
         "model 'door' has failed for 0 s and is loaded again",
         "model 'door' is loaded again",
