@@ -1,4 +1,4 @@
-"""What a soak test puts the daemon through: two streams, viewers that come and go, a server that goes away."""
+"""What a soak test puts the daemon through: two streams, viewers that come and go, a server and a camera that go away."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import yaml
 from cost import ROOT, MeasurementError
 from ours import free_port
 
-# The feed forgets its failures after a stable minute: then its waits do not grow from one absence to the next.
+# Failures are forgotten after a stable minute: then the waits do not grow from one absence to the next.
 _SERVER_UP_S, _SERVER_AWAY_S = 63.0, 4.0
+_CAMERA_UP_S, _CAMERA_AWAY_S = 71.0, 5.0
 _VIEWER_S, _BETWEEN_VIEWERS_S = 2.5, 1.0
 # Closed segments that are kept: the soak is of the daemon, not of the disk.
 _KEPT_SEGMENTS = 3
@@ -31,10 +32,10 @@ def load(ffmpeg: str, folder: Path) -> Iterator[int]:
     Raises:
         MeasurementError: the daemon does not start, or has ended before it was told to, or did not end well.
     """
-    http, rtmp = free_port(), free_port()
+    http, rtmp, camera = free_port(), free_port(), f"http://127.0.0.1:{free_port()}/camera.flv"
     url = f"rtmp://127.0.0.1:{rtmp}/live/soak"
     config = folder / "soak.yaml"
-    config.write_text(yaml.safe_dump(_configuration(ffmpeg, folder, http, url)))
+    config.write_text(yaml.safe_dump(_configuration(ffmpeg, folder, http, url, camera)))
     log = folder / "soak.log"
     with log.open("wb") as words:
         daemon = subprocess.Popen(
@@ -48,6 +49,7 @@ def load(ffmpeg: str, folder: Path) -> Iterator[int]:
     over = threading.Event()
     churn = [
         threading.Thread(target=_repeat, args=(over, _SERVER_AWAY_S, lambda: _serve(ffmpeg, url, over))),
+        threading.Thread(target=_repeat, args=(over, _CAMERA_AWAY_S, lambda: _film(ffmpeg, camera, over))),
         *(
             threading.Thread(target=_repeat, args=(over, _BETWEEN_VIEWERS_S, lambda s=stream: _view(http, s, over)))
             for stream in STREAMS
@@ -55,9 +57,9 @@ def load(ffmpeg: str, folder: Path) -> Iterator[int]:
         threading.Thread(target=_repeat, args=(over, _SEGMENT_S, lambda: _tidy(folder))),
     ]
     try:
-        _wait_for_answer(http, daemon, log)
         for thread in churn:
             thread.start()
+        _wait_for_answer(http, daemon, log)
         yield http
         if daemon.poll() is not None:
             raise MeasurementError(f"the daemon ended with {daemon.returncode}: {log.read_text()[-1000:]}")
@@ -76,7 +78,7 @@ def load(ffmpeg: str, folder: Path) -> Iterator[int]:
         raise MeasurementError(f"the daemon ended with {code}: {log.read_text()[-1000:]}")
 
 
-def _configuration(ffmpeg: str, folder: Path, http: int, url: str) -> dict[str, object]:
+def _configuration(ffmpeg: str, folder: Path, http: int, url: str, camera: str) -> dict[str, object]:
     common = {"encoder": {"bitrate": "400k"}}
     streams = {
         "published": {
@@ -86,7 +88,7 @@ def _configuration(ffmpeg: str, folder: Path, http: int, url: str) -> dict[str, 
             "record": {"directory": str(folder / "published"), "segment_s": _SEGMENT_S},
         },
         "recorded": {
-            "source": {"url": "test:", "size": "320x240", "fps": 15},
+            "source": {"url": camera, "read_timeout_s": 3},
             "effect": "blur",
             "record": {"directory": str(folder / "recorded"), "segment_s": _SEGMENT_S, "container": "mkv"},
         },
@@ -106,15 +108,26 @@ def _repeat(over: threading.Event, pause_s: float, turn: Callable[[], None]) -> 
 
 def _serve(ffmpeg: str, url: str, over: threading.Event) -> None:
     """An RTMP server for one publisher, which is killed after a while."""
-    server = subprocess.Popen(
-        [ffmpeg, "-nostdin", "-v", "quiet", "-listen", "1", "-i", url, "-c", "copy", "-f", "null", "-"],
+    _run_for(_SERVER_UP_S, [ffmpeg, "-listen", "1", "-i", url, "-c", "copy", "-f", "null", "-"], over)
+
+
+def _film(ffmpeg: str, url: str, over: threading.Event) -> None:
+    """A camera for one viewer, which is switched off after a while."""
+    picture = ["-re", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=15", "-c:v", "libx264", "-preset", "ultrafast"]
+    picture += ["-tune", "zerolatency", "-g", "15", "-pix_fmt", "yuv420p"]
+    _run_for(_CAMERA_UP_S, [ffmpeg, *picture, "-f", "flv", "-listen", "1", url], over)
+
+
+def _run_for(seconds: float, command: list[str], over: threading.Event) -> None:
+    process = subprocess.Popen(
+        [*command[:1], "-nostdin", "-v", "quiet", *command[1:]],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    over.wait(_SERVER_UP_S)
-    server.kill()
-    server.wait()
+    over.wait(seconds)
+    process.kill()
+    process.wait()
 
 
 def _view(http: int, stream: str, over: threading.Event) -> None:
