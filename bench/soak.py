@@ -1,8 +1,9 @@
 """Whether the daemon grows: memory, file descriptors, threads, children and the age of its pictures, over time.
 
 Two streams run while viewers come and go, and while the server that one of them is published to and the camera of the
-other go away and come back. A second's samples are taken from ``/metrics``; a line is laid through them by least squares. The exit code is 1
-when one of them surely grows (99 %), by more than what one viewer or one connection makes up.
+other go away and come back. A second's samples are taken from ``/metrics``; a line is laid through them by least
+squares. The exit code is 1 when one of them surely grows (99 %), by more than what one viewer or one connection makes
+up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a soak test puts the daemon through: two streams, viewers that come and go, a server and a camera that go away."""
+"""What a soak test puts the daemon through: two streams, viewers, a server and a camera that come and go."""
 
 from __future__ import annotations
 
