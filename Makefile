@@ -29,7 +29,7 @@ e2e: $(STAMP)
 	tests/install_servers.sh
 	$(BIN)/pytest -q -m e2e --ignore tests/faults $(TEST_ARGS)
 
-# Ten minutes of killed servers, stalled cameras and hung children, with limits in milliseconds: for a machine at rest.
+# Killed servers, stalled cameras and hung children, with limits in milliseconds: for a machine at rest.
 faults: $(STAMP)
 	tests/install_servers.sh
 	$(BIN)/pytest -q -m e2e tests/faults $(TEST_ARGS)
