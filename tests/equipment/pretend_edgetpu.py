@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
-import pytest
-
-_SOURCE = Path(__file__).with_suffix(".c")
+from tests.equipment.compiled import shared_library
 
 
-@cache
 def pretend_edgetpu() -> str:
     """The path of the compiled library; skips the test where there is no C compiler."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler (cc) to make the delegate with")
-    library = Path(mkdtemp(prefix="edgeseg-delegate-")) / "libpretend.so.1"
-    command = [
-        compiler,
-        "-std=c11",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-shared",
-        "-fPIC",
-        "-o",
-        str(library),
-        str(_SOURCE),
-    ]
-    subprocess.run(command, check=True)
-    return str(library)
+    return str(shared_library(Path(__file__).with_suffix(".c"), "libpretend.so.1"))
