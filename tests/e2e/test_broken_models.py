@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from tests.demo_truth import CLIP
 from tests.e2e.daemon import Daemon
 from tests.equipment.read_clip import read_pictures
+from tests.equipment.third_party import install
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -78,18 +78,11 @@ class Fickle:
 @pytest.fixture
 def fickle(tmp_path: Path) -> dict[str, str]:
     """The environment in which the package with the backend is installed."""
-    site = tmp_path / "site"
-    metadata = site / "fickle-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (site / "fickle_backend.py").write_text(_BACKEND)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fickle\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[edgeseg.backends]\nfickle = fickle_backend:Fickle\nstick = fickle_backend:Stick\n"
-    )
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.yaml").write_text(_MODEL_YAML)
     (tmp_path / "model" / "model.bin").write_bytes(b"none is needed")
-    return {"PYTHONPATH": os.pathsep.join([str(site), str(_PROJECT)])}
+    backends = {"fickle": "fickle_backend:Fickle", "stick": "fickle_backend:Stick"}
+    return install(tmp_path, {"backends": backends}, fickle_backend=_BACKEND)
 
 
 def outcome(daemon: Daemon, what: str, stream: str = "door") -> float:
@@ -102,6 +95,41 @@ def stick(fickle: dict[str, str], tmp_path: Path) -> Path:
     file = tmp_path / "stick"
     file.touch()
     return file
+
+
+_EFFECT = """
+from edgeseg.effects.passthrough import Passthrough
+
+
+class Fickle(Passthrough):
+    \"\"\"Has a bug that shows from the 20th to the 39th picture, after it has written half of it.\"\"\"
+
+    count = 0
+
+    def apply(self, frame, mask, out):
+        self.count += 1
+        super().apply(frame, mask, out)
+        if 20 <= self.count < 40:
+            raise ZeroDivisionError("a bug of somebody else")
+"""
+
+
+def test_an_effect_that_raises_shows_nothing(tmp_path: Path) -> None:
+    env = install(tmp_path, {"effects": {"fickle": "fickle_effect:Fickle"}}, fickle_effect=_EFFECT)
+    stream = {
+        "source": {"url": str(CLIP), "audio": False},
+        "effect": {"type": "fickle"},
+        "record": str(tmp_path / "recordings"),
+    }
+    with Daemon(tmp_path, {"door": stream}, env=env) as daemon:
+        wait_until(lambda: outcome(daemon, "ok") >= 60, 30, "pictures")
+        assert outcome(daemon, "covered") == 20
+        assert daemon.stop()[0] == 0
+    assert daemon.log().count("the effect failed: a bug of somebody else; covering") == 1
+    assert "Traceback" not in daemon.log()
+    (recording,) = (tmp_path / "recordings").glob("*.mp4")
+    plain = [bool(np.ptp(picture.y) < 12) for picture in read_pictures(recording)]
+    assert [number for number, covered in enumerate(plain) if covered] == list(range(19, 39))
 
 
 def _on_stick(folder: Path, **model: object) -> dict[str, object]:

@@ -7,7 +7,6 @@ mask was another picture's.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -21,12 +20,12 @@ from tests.equipment.read_clip import Picture, read_pictures
 from tests.equipment.receiver import Receiver
 from tests.equipment.rtsp_camera import RtspCamera
 from tests.equipment.stamped_clip import even_times, write_stamped_clip
+from tests.equipment.third_party import install
 from tests.fakes_backend import BANDS, read_stamp
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
-_PROJECT = Path(__file__).parents[2]
 _RATE = Fraction(25)
 _SECONDS = 8
 # The recipe's size: small and square, and a multiple of the columns.
@@ -50,18 +49,11 @@ class SlowStampBackend(StampBackend):
 @pytest.fixture
 def third_party(tmp_path: Path) -> dict[str, str]:
     """A package of somebody else with two backends, and the environment in which it is installed."""
-    site = tmp_path / "site"
-    metadata = site / "stampmodels-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (site / "slow_stamp.py").write_text(_SLOW_BACKEND)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: stampmodels\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[edgeseg.backends]\nstamp = tests.fakes_backend:StampBackend\nslow-stamp = slow_stamp:SlowStampBackend\n"
-    )
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.yaml").write_text(_MODEL_YAML)
     (tmp_path / "model" / "model.bin").write_bytes(b"none is needed")
-    return {"PYTHONPATH": os.pathsep.join([str(site), str(_PROJECT)])}
+    backends = {"stamp": "tests.fakes_backend:StampBackend", "slow-stamp": "slow_stamp:SlowStampBackend"}
+    return install(tmp_path, {"backends": backends}, slow_stamp=_SLOW_BACKEND)
 
 
 @pytest.fixture(scope="module")
