@@ -20,13 +20,14 @@ def run(args: argparse.Namespace) -> int:
     """Load the configuration, run the daemon; gives the exit code."""
     from edgeseg.config import load_config, warnings
     from edgeseg.log import setup
+    from edgeseg.native import limit_arenas, quieten
 
+    limit_arenas()
     config = load_config(args.config)
     setup("debug" if args.debug else config.log.level, config.log.format)
 
     import logging
 
-    from edgeseg.native import quieten
     from edgeseg.where import where_to_look
 
     log = logging.getLogger("edgeseg")
