@@ -84,6 +84,17 @@ def test_slates_are_told_from_pictures_by_their_time() -> None:
     assert way.encoder.got == [0, 3000, 3500, 4000]
 
 
+def test_a_picture_that_comes_too_late_does_not_end_the_slate() -> None:
+    """The worker was held up by more than the slate waits: else the slate's age, of hours, would count as delay."""
+    way = Exit()
+    way.outlet.slate(canvas(), 3000, quiet_s=0)
+    way.outlet.video(canvas(), 2960)
+    assert way.outlet.was_slate(3000)
+    way.outlet.video(canvas(), 3040)
+    assert (way.outlet.was_slate(3000), way.outlet.was_slate(3040)) == (True, False)
+    assert way.encoder.got == [3000, 3040]
+
+
 def test_a_picture_that_came_after_all_keeps_the_slate_back() -> None:
     way = Exit()
     way.outlet.video(canvas(), 0)
