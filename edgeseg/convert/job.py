@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgeseg.backends.engine import Engine
 from edgeseg.backends.graph import wrap
 from edgeseg.backends.openvino_engine import OpenVinoEngine
-from edgeseg.convert import folder, ir, model_info, photographs, readme, settle, shapes
+from edgeseg.convert import folder, ir, model_info, photographs, readme, rounding, settle, shapes
 from edgeseg.convert.analysis import analyse
 from edgeseg.convert.answers import expose
 from edgeseg.convert.findings import Candidate, Findings
@@ -95,10 +96,14 @@ def convert(source: Path, target: Path, options: Options, say: Say) -> Converted
         model_info.embed(model, written)
         ir.save(model, part / MODEL_FILE, name=recipe.name, fp16=options.fp16)
         instead = settle.proved_by(source, findings, answer) if options.prove else None
-        proof = _prove(read, recipe, written, instead, options, say) if options.prove else None
+        proof = _prove(read, model, recipe, written, instead, options, say) if options.prove else None
+        exact = proof is not None and proof.rounds_as_source
+        if exact:
+            read = replace(read, rewritten=(*read.rewritten, "FakeQuantize"))
         verdict = quantise(part, written, options.int8, say) if options.int8 else None
         (part / RECIPE_FILE).write_text(dump_recipe(written), encoding="utf-8")
-        weights = "int8" if verdict and verdict.kept else "half floats" if options.fp16 else "as in the source"
+        halves = options.fp16 and not exact
+        weights = "int8" if verdict and verdict.kept else "half floats" if halves else "as in the source"
         about = readme.text(part, read, written, weights=weights, note=options.note)
         (part / "README.md").write_text(about, encoding="utf-8")
     say(f"written: {target}{'' if proof else ', without a proof'}")
@@ -148,11 +153,18 @@ def _tried(read: SourceModel, recipe: Recipe, findings: Findings, options: Optio
 
 
 def _prove(
-    read: SourceModel, recipe: Recipe, written: Recipe, instead: Candidate | None, options: Options, say: Say
+    read: SourceModel,
+    model: Any,
+    recipe: Recipe,
+    written: Recipe,
+    instead: Candidate | None,
+    options: Options,
+    say: Say,
 ) -> Proof:
-    """``recipe`` is that of the source, ``written`` that of the IR. ``instead`` is the source's own answer where the
-    recipe's is a tensor inside, which only the IR puts out.
+    """``recipe`` is that of the source, ``written`` that of the IR, which was made of ``model``. ``instead`` is the
+    source's own answer where the recipe's is a tensor inside, which only the IR puts out.
     """
+    ran = written
     if read.engine is None:
         raise UsageError(f"{read.path}: {read.format} has no runtime to compare with", hint="--no-proof goes without")
     if instead is not None:
@@ -162,6 +174,10 @@ def _prove(
     proof = _compared(read.engine, OpenVinoEngine(Path(recipe.path)), recipe, options, other)
     say(f"proof: {proof.pictures} pictures in {proof.runtime} and in OpenVINO f32: {proof.sentence}")
     least = options.least_iou
+    if proof.least < least and read.exactly is not None:
+        pictures = [photographs.tensor(photograph.rgb, ran) for photograph in _photographs(options)]
+        again = partial(_proved_again, read.engine, recipe=recipe, options=options, written=other)
+        proof = rounding.as_source(model, ran, read.exactly, again, proof, least, pictures, say) or proof
     if proof.least < least and read.again is not None:
         own = _compared(read.engine, read.again(), recipe, options)
         say(f"proof: in two sets of kernels of {proof.runtime} itself: {own.sentence}")
@@ -180,6 +196,12 @@ def _prove(
     if not proof.kept:
         say("note: nothing is kept in any of these pictures: that is no proof")
     return proof
+
+
+def _proved_again(
+    open_source: Callable[[], Engine], path: Path, *, recipe: Recipe, options: Options, written: Recipe | None
+) -> Proof:
+    return _compared(open_source, OpenVinoEngine(path), recipe, options, written)
 
 
 def _compared(

@@ -20,7 +20,7 @@ class Proof:
     ``iou`` is intersection over union of what the two masks keep, over all pixels of all pictures; 1 where neither
     keeps anything. ``agreement`` is the share of pixels, 0..1, for which both decide on the same class. The
     ``largest_difference`` is that of all the real numbers of the answer (of labels: 0). ``kept`` is the share of the
-    pixels that the original keeps.
+    pixels that the original keeps. ``rounds_as_source`` says that the second was rewritten to round as the first does.
     """
 
     runtime: str
@@ -29,6 +29,7 @@ class Proof:
     agreement: float
     largest_difference: float
     kept: float
+    rounds_as_source: bool = False
 
     @property
     def least(self) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from edgeseg.backends.openvino_engine import OpenVinoEngine
 from edgeseg.convert import ir
@@ -146,7 +147,7 @@ def decide(before: Cost, after: Cost, proof: Proof, options: Int8Options) -> Ver
 def _attempt(full: Path, folder: Path, recipe: Recipe, options: Int8Options, say: Say) -> Verdict:
     """The verdict on the best int8 model that could be made in ``folder``; ``full`` is replaced where it says so."""
     model = ov.Core().read_model(str(full))
-    if any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
+    if any(_is_of_whole_numbers(node) for node in model.get_ops()):
         return _unmeasured(full, "int8: the model is quantised already; it stays as it is")
     say(f"int8: calibrating on {len(options.calibrating)} photographs, judging on {len(options.judging)} others")
     halves = any(node.get_element_type() == ov.Type.f16 for node in model.get_ops() if node.get_output_size())
@@ -191,3 +192,9 @@ def _size(xml: Path) -> int:
 
 def _megabytes(cost: Cost) -> str:
     return f"{cost.size / 1e6:.2f} MB"
+
+
+def _is_of_whole_numbers(node: Any) -> bool:
+    """Whether ``node`` quantises, or is weights that are whole numbers."""
+    kind = node.get_type_name()
+    return kind == "FakeQuantize" or (kind == "Constant" and node.get_element_type().get_type_name() in {"i8", "u8"})

@@ -17,7 +17,8 @@ class SourceModel:
     ``model`` is an ``openvino.Model``; ``rewritten`` names the operators that were replaced to get there; ``layout`` is
     what pictures look like in this format. ``engine`` opens the source in its own runtime, for the proof; it raises
     UsageError, which names the extra to install, where that runtime is absent. ``again`` opens it in other kernels of
-    the same runtime, where it computes in whole numbers, which every kernel rounds in its own way. ``facts`` is what
+    the same runtime, where it computes in whole numbers, which every kernel rounds in its own way; ``exactly`` rewrites
+    ``model``, or one made of it, so that it rounds as ``engine`` does, and says in how many places. ``facts`` is what
     the file says about its recipe, by the names of ``Recipe``'s fields; ``notes`` are sentences for the user.
     """
 
@@ -28,5 +29,6 @@ class SourceModel:
     rewritten: tuple[str, ...] = ()
     engine: Callable[[], Engine] | None = None
     again: Callable[[], Engine] | None = None
+    exactly: Callable[[Any], int] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from edgeseg.backends.engine import Engine
 from edgeseg.convert.readers import tflite_facts
 from edgeseg.convert.readers.quiet import quiet
 from edgeseg.convert.readers.tflite_file import EDGETPU, TfliteFile, parse
-from edgeseg.convert.rewrites import argmax_pooling, dead_layers, tile, transpose_bias
+from edgeseg.convert.rewrites import argmax_pooling, dead_layers, tile, transpose_bias, whole_numbers
 from edgeseg.convert.source_model import SourceModel
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.ovruntime import ov, reason
@@ -40,7 +40,8 @@ def read(path: Path, size: tuple[int, int] | None = None) -> SourceModel:  # noq
             core.add_extension(tile.extension())
             rewritten.append(tile.NAME)
         model = core.read_model(str(path))
-        if dead_layers.silence(model):
+        dead = dead_layers.silence(model)
+        if dead:
             rewritten.append("FakeQuantize of a range without width")
     except ModelError as exc:
         raise ModelError(f"{path} cannot be converted: {exc}") from exc
@@ -49,6 +50,7 @@ def read(path: Path, size: tuple[int, int] | None = None) -> SourceModel:  # noq
     except Exception as exc:  # RuntimeError from OpenVINO; what a rewrite raised arrives in its text
         raise ModelError(f"{path} cannot be converted: {reason(exc)}") from exc
     facts, notes = tflite_facts.collect(file, path)
+    whole = tflite_facts.computes_in_whole_numbers(file)
     return SourceModel(
         path=path,
         format="TensorFlow Lite",
@@ -56,10 +58,17 @@ def read(path: Path, size: tuple[int, int] | None = None) -> SourceModel:  # noq
         model=model,
         rewritten=tuple(rewritten),
         engine=partial(_open, path, model),
-        again=partial(_open, path, model, other_kernels=True) if tflite_facts.computes_in_whole_numbers(file) else None,
+        again=partial(_open, path, model, other_kernels=True) if whole else None,
+        # XNNPACK refuses a file with a scale of nothing, and LiteRT then runs it in its plain kernels.
+        exactly=partial(_round_as_source, file, plain=dead > 0) if whole else None,
         facts=facts,
         notes=notes,
     )
+
+
+def _round_as_source(file: TfliteFile, model: Any, *, plain: bool) -> int:
+    scales = [tensor.quantization.scale for tensor in file.tensors if tensor.quantization]
+    return whole_numbers.round_as_source(model, scales, plain=plain)
 
 
 def _check_operators(path: Path, file: TfliteFile) -> None:
