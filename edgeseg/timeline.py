@@ -6,14 +6,17 @@ import threading
 from fractions import Fraction
 
 _JUMP_S = 10.0
+# A file says so itself when nothing happened for hours; beyond this it is damaged.
+_FILE_JUMP_S = 86_400.0
 
 
 class Timeline:
     """Maps source times to output milliseconds across restarts and jumps of the source.
 
     Within one run of a source the distance between two pictures is kept exactly. A new run, or a jump backwards (of a
-    live source also one of more than ten seconds ahead), is joined on at the moment it arrives, as far from the
-    previous picture as the monotonic clock says. While a source gives no pictures, ``idle`` moves the clock on.
+    live source also one of more than ten seconds ahead, of a file of more than a day), is joined on at the moment it
+    arrives, as far from the previous picture as the monotonic clock says. While a source gives no pictures, ``idle``
+    moves the clock on.
     """
 
     def __init__(self) -> None:
@@ -57,13 +60,13 @@ class Timeline:
     def audio(self, pts: int, time_base: Fraction) -> int | None:
         """The output time in ms of a sound packet; None for what cannot be placed and is to be left out.
 
-        That is sound before the first picture of a run, sound that would go back, and sound of a live source that has
+        That is sound before the first picture of a run, sound that would go back, and sound that has
         jumped away from the pictures: it may have met a step of the camera's clock before they do.
         """
         time = pts * time_base
         if self._offset_ms is None or self._last_time is None:
             return None
-        if self._live and abs(time - self._last_time) >= _JUMP_S:
+        if abs(time - self._last_time) >= self._jump_s():
             return None
         ms = round(time * 1000 + self._offset_ms)
         if ms < self._run_ms or ms <= self._last_audio_ms:
@@ -74,4 +77,7 @@ class Timeline:
     def _jumped(self, time: Fraction) -> bool:
         assert self._last_time is not None
         step = time - self._last_time
-        return step <= -1 or (self._live and step >= _JUMP_S)
+        return step <= -1 or step >= self._jump_s()
+
+    def _jump_s(self) -> float:
+        return _JUMP_S if self._live else _FILE_JUMP_S

@@ -82,6 +82,8 @@ class ChunkReader:
             return Message(channel.kind, body)
 
     def _read_header(self, channel: _Channel, form: int) -> None:
+        if form < 3 and channel.body:
+            raise ProtocolError("a message began before the last one was whole")
         head = self._read((11, 7, 3, 0)[form])
         if form < 3:
             channel.extended = int.from_bytes(head[:3], "big") == _EXTENDED

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
 
 from edgeseg.errors import SourceError
+from edgeseg.sources import _adts
 from edgeseg.sources._decode import ToFrame
 from edgeseg.sources._explain import explain
-from edgeseg.types import AudioFormat, AudioPacket, Frame, SourceFormat
+from edgeseg.sources._patience import patience
+from edgeseg.types import AudioFormat, AudioPacket, Colour, Frame, SourceFormat
 
 _CLOCK = Fraction(1, 90_000)
 _DEFAULT_FPS = Fraction(25)
 # Some cameras announce the tick of their clock (90 kHz) as their rate.
 _HIGHEST_FPS = 240
 _SEGMENTED = {"hls", "dash"}
+# FFmpeg's own limit on silence comes first: it knows better what is wrong.
+_GRACE_S = 0.5
+# Before the first picture a keyframe has to come, and some cameras send one every half minute.
+_FIRST_PICTURE_S = 30.0
+_LEAST_SIDE = 16
+# More than 8K: a damaged header may ask for gigabytes.
+_MOST_PIXELS = 8192 * 4320
+_LIMITS = {"max_pixels": str(_MOST_PIXELS)}
+# Sound that is kept for the first picture: some seconds of it.
+_EARLY_PACKETS = 512
+# Pictures and sounds to look through for the first sound's configuration: about a second.
+_READ_AHEAD = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,32 @@ class OpenArguments:
     audio: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What may not change in the middle."""
+
+    width: int
+    height: int
+    colour: Colour
+
+    def difference(self, to: _Kind) -> str:
+        """What is another, in words."""
+        sizes = [f"{kind.width}x{kind.height}" for kind in (self, to)]
+        if sizes[0] != sizes[1]:
+            return f"its picture from {sizes[0]} to {sizes[1]}"
+        return f"its colours from {_tags(self.colour)} to {_tags(to.colour)}"
+
+
+def _shape(said: Fraction | None) -> Fraction:
+    """The proportions of a pixel; what no camera has is damage, and taken for square."""
+    return Fraction(said) if said is not None and Fraction(1, 16) <= said <= 16 else Fraction(1)
+
+
+def _tags(colour: Colour) -> str:
+    extent = "full" if colour.full_range else "limited"
+    return f"{colour.matrix}, {extent} range, primaries {colour.primaries}, transfer {colour.transfer}"
+
+
 class Container:
     """Opens one input and reads it to its end, once.
 
@@ -49,22 +92,36 @@ class Container:
             self._av: InputContainer = av.open(
                 arguments.url,
                 format=arguments.format,
-                options=arguments.options,
+                # FFmpeg decodes a picture before it gives the control back, if it knows the streams by then.
+                options={**_LIMITS, **arguments.options},
                 timeout=(arguments.open_timeout_s, arguments.read_timeout_s),
+                metadata_errors="replace",  # some cameras write their names in the letters of their country
             )
         except (av.error.FFmpegError, OSError, ValueError) as exc:
             raise self._error("cannot open", exc) from exc
-        if not self._av.streams.video:
+        # Streams of a codec that FFmpeg does not know have no context.
+        videos = [stream for stream in self._av.streams.video if stream.codec_context is not None]
+        sounds = [stream for stream in self._av.streams.audio if stream.codec_context is not None]
+        if not videos:
             self.close()
-            raise SourceError(f"{arguments.name} has no picture", hint="only sound or data was found", permanent=True)
-        self._video = self._av.streams.video[0]
+            # A camera may have one next time, a file has not.
+            is_file = urlsplit(arguments.url).scheme in ("", "file")
+            raise SourceError(
+                f"{arguments.name} has no picture", hint="only sound or data was found", permanent=is_file
+            )
+        self._video = videos[0]
         self._video.thread_type = "NONE"
         self._video.codec_context.thread_count = 1
-        self._audio = self._av.streams.audio[0] if arguments.audio and self._av.streams.audio else None
+        self._video.codec_context.options = _LIMITS
+        self._refuse_giants()
+        self._audio = sounds[0] if arguments.audio and sounds else None
+        self._audio_config = bytes(self._audio.codec_context.extradata or b"") if self._audio is not None else b""
+        self._has_heads = self._audio is not None and self._audio.codec_context.name == "aac" and not self._audio_config
         self._to_frame = ToFrame()
         self._items: Iterator[Frame | AudioPacket] = self._read_all()
-        self._size = (0, 0)
+        self._kind: _Kind | None = None
         self._counted = 0
+        self._without_s = 0.0
 
     @property
     def seekable_length(self) -> bool:
@@ -78,17 +135,17 @@ class Container:
 
     def probe(self, live: bool) -> SourceFormat:
         """Decode the first picture and tell what the input is. The picture is not lost: ``read`` gives it first."""
-        queue: list[Frame | AudioPacket] = []
-        while (first := self.read()) is not None:
-            queue.append(first)
-            if isinstance(first, Frame):
-                break
-        else:
+        early: deque[AudioPacket] = deque(maxlen=_EARLY_PACKETS)
+        while isinstance(first := self.read(), AudioPacket):
+            early.append(first)
+        if first is None:
             raise SourceError(f"{self._arguments.name} ended before the first picture")
-        assert isinstance(first, Frame)
+        if min(first.width, first.height) < _LEAST_SIDE:
+            raise SourceError(f"{self._arguments.name} has pictures of {first.width}x{first.height}: that is too small")
+        later = self._read_until_configured()
         # The picture goes first: sound that the container holds before it belongs to the same moment, and the stream's
         # clock starts with a picture.
-        self._items = itertools.chain([first], queue[:-1], self._items)
+        self._items = itertools.chain([first], early, later, self._items)
         stream = self._video
         rate = stream.average_rate or stream.guessed_rate or stream.base_rate
         return SourceFormat(
@@ -98,58 +155,113 @@ class Container:
             colour=first.colour,
             live=live,
             audio=self._audio_format(),
-            sample_aspect_ratio=Fraction(stream.sample_aspect_ratio or 1),
+            sample_aspect_ratio=_shape(stream.sample_aspect_ratio),
         )
 
     def read(self) -> Frame | AudioPacket | None:
-        """The next picture or packet, None at the end."""
+        """The next picture or packet, None at the end. What comes is no sign of life unless it is a picture."""
+        limit_s = self._longest_s
+        began = time.monotonic()
         try:
-            return next(self._items, None)
+            with patience(limit_s - self._without_s):
+                item = next(self._items, None)
         except (av.error.FFmpegError, OSError) as exc:
+            if self._without_s + time.monotonic() - began >= limit_s:
+                raise self._silence(limit_s) from exc
             raise self._error("cannot read", exc) from exc
+        except IndexError:
+            return None  # PyAV trips over streams that came later when it lets the decoders run empty at the end
+        # Only time spent here counts: a file that is played at its own pace is not silent.
+        self._without_s += time.monotonic() - began
+        if isinstance(item, Frame):
+            self._without_s = 0.0
+        elif item is not None and self._without_s >= limit_s:
+            raise self._silence(limit_s)
+        return item
 
     def close(self) -> None:
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._av.close()
+
+    @property
+    def _longest_s(self) -> float:
+        """The longest time without a picture."""
+        if self._kind is None:
+            return max(self._arguments.open_timeout_s, _FIRST_PICTURE_S)
+        return self._arguments.read_timeout_s + _GRACE_S
+
+    def _silence(self, limit_s: float) -> SourceError:
+        return SourceError(
+            f"{self._arguments.name} has sent no picture for {limit_s:.3g} s, though other things came",
+            hint="a camera that has changed its codec does so",
+        )
+
+    def _refuse_giants(self) -> None:
+        """Raises SourceError for pictures that nobody can want; those that come later the decoder refuses."""
+        width, height = self._video.codec_context.width, self._video.codec_context.height
+        if width * height > _MOST_PIXELS:
+            self.close()
+            raise SourceError(
+                f"{self._arguments.name} says that its pictures are {width}x{height}",
+                hint="more than 8192x4320 is not read; is the input damaged?",
+            )
 
     def _read_all(self) -> Iterator[Frame | AudioPacket]:
         streams = [self._video] if self._audio is None else [self._video, self._audio]
         for packet in self._av.demux(*streams):
             if packet.stream is self._audio:
                 if packet.pts is not None and packet.size:
-                    yield AudioPacket(bytes(packet), packet.pts, packet.time_base)
+                    yield AudioPacket(self._sound(bytes(packet)), packet.pts, packet.time_base)
                 continue
             try:
                 pictures = packet.decode()
-            except av.error.InvalidDataError:
+            except av.error.FFmpegError:
                 continue  # one damaged picture; the decoder goes on at the next
             for picture in pictures:
                 assert isinstance(picture, av.VideoFrame)
                 yield self._frame(picture)
 
+    def _read_until_configured(self) -> list[Frame | AudioPacket]:
+        """What had to be read until the first sound said how to read it; nothing where the container has said so."""
+        read: list[Frame | AudioPacket] = []
+        while self._has_heads and not self._audio_config and len(read) < _READ_AHEAD:
+            item = self.read()
+            if item is None:
+                break
+            read.append(item)
+        return read
+
+    def _sound(self, packet: bytes) -> bytes:
+        if not self._has_heads:
+            return packet
+        if not self._audio_config and _adts.has_head(packet):
+            self._audio_config = _adts.config_from_head(packet)
+        return _adts.without_head(packet)
+
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        size = (picture.width, picture.height)
-        if self._size not in ((0, 0), size):
-            raise SourceError(f"{self._arguments.name} changed its picture from {_x(self._size)} to {_x(size)}")
-        self._size = size
         pts, time_base = picture.pts, picture.time_base
         if pts is None or time_base is None:  # raw streams carry none: count
             rate = Fraction(self._video.average_rate or self._video.guessed_rate or _DEFAULT_FPS)
             pts, time_base = round(self._counted / rate / _CLOCK), _CLOCK
         self._counted += 1
-        return self._to_frame(picture, pts, time_base)
+        frame = self._to_frame(picture, pts, time_base)
+        kind = _Kind(frame.width, frame.height, frame.colour)
+        before = self._kind = self._kind or kind
+        if kind != before:
+            # The encoder has told viewers the size and how to read the planes, once.
+            raise SourceError(f"{self._arguments.name} changed {before.difference(kind)}")
+        return frame
 
     def _audio_format(self) -> AudioFormat | None:
         if self._audio is None:
             return None
         context = self._audio.codec_context
-        return AudioFormat(context.name, context.sample_rate, context.channels, bytes(context.extradata or b""))
+        config = self._audio_config
+        if self._has_heads and not config:
+            config = _adts.config_of(context.sample_rate, context.channels)
+        return AudioFormat(context.name, context.sample_rate, context.channels, config)
 
     def _error(self, what: str, exc: Exception) -> SourceError:
         name = self._arguments.name
         why, hint, permanent = explain(exc)
         return SourceError(f"{what} {name}: {why}", hint=hint, permanent=permanent)
-
-
-def _x(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 from edgeseg.errors import SourceError
+from edgeseg.sources import _cameras
 from edgeseg.sources._container import Container, OpenArguments
 from edgeseg.types import AudioPacket, Frame, SourceFormat
 
 
 class V4l2Source:
-    """A Video4Linux device such as ``/dev/video0`` or, better, ``/dev/v4l/by-id/…``, which keeps its name.
+    """A Video4Linux device such as ``/dev/video0`` or, better, one whose name stays when it is replugged:
+    ``/dev/v4l/by-id/…``, or ``v4l2:name=…``, ``v4l2:usb=VENDOR:PRODUCT[:SERIAL]``, ``v4l2:port=…``, which are looked up
+    anew each time it is opened.
 
     Args:
-        url: the path of the device, with or without ``v4l2:`` before it.
+        url: the path of the device, with or without ``v4l2:`` before it, or what to look for.
         input_format: what the camera is to send ("mjpeg", "yuyv422", "h264"); None leaves it to the driver.
         size: (width, height) to ask for.
         fps: frames per second to ask for.
         open_timeout_s: longest wait for the first picture.
         read_timeout_s: longest silence.
         options: further options for FFmpeg's v4l2 demuxer.
+        sysfs: where the kernel tells which cameras there are.
     """
 
     def __init__(
@@ -33,6 +39,7 @@ class V4l2Source:
         open_timeout_s: float = 10.0,
         read_timeout_s: float = 10.0,
         options: Mapping[str, str] | None = None,
+        sysfs: Path = _cameras.SYSFS,
     ) -> None:
         device = url.removeprefix("v4l2:")
         settings = dict(options or {})
@@ -43,11 +50,21 @@ class V4l2Source:
         if fps:
             settings.setdefault("framerate", str(fps))
         self._device = device
+        self._sysfs = sysfs
         self._arguments = OpenArguments(device, device, "v4l2", settings, open_timeout_s, read_timeout_s, audio=False)
         self._container: Container | None = None
 
     def open(self) -> SourceFormat:
-        self._container = Container(self._arguments)
+        arguments = self._arguments
+        if not self._device.startswith("/"):
+            device = _cameras.find_camera(self._device, self._sysfs)
+            arguments = replace(arguments, url=device, name=f"{device} ({self._device})")
+        try:
+            self._container = Container(arguments)
+        except SourceError as exc:
+            if Path(arguments.url).exists():
+                raise
+            raise SourceError(exc.message, hint=_cameras.advice(self._sysfs)) from exc
         return self._container.probe(live=True)
 
     def read(self) -> Frame | AudioPacket | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -33,6 +34,7 @@ class Proxy:
         self._rate: float | None = None
         self._cut_after: int | None = None
         self._swallowing = False
+        self._alter: Callable[[bytes], bytes] | None = None
 
     def __enter__(self) -> Self:
         self.heal()
@@ -51,7 +53,7 @@ class Proxy:
         """Let everything through, and listen again if need be. Connections that were swallowed are closed."""
         if self._swallowing:
             self.drop()
-        self._rate, self._cut_after, self._swallowing = None, None, False
+        self._rate, self._cut_after, self._swallowing, self._alter = None, None, False, None
         self._flowing.set()
         if self._listener is None:
             listener = socket.socket()
@@ -97,6 +99,10 @@ class Proxy:
         """Hang up on each new connection after ``received`` bytes from the side that connected."""
         self._cut_after = received
 
+    def damage(self, alter: Callable[[bytes], bytes]) -> None:
+        """Let ``alter`` do what it likes to what comes from ``target``, piece by piece; many threads call it."""
+        self._alter = alter
+
     def _spawn(self, target: object, *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, name="proxy", daemon=True)  # type: ignore[arg-type]
         self._threads.append(thread)
@@ -121,9 +127,11 @@ class Proxy:
             with self._lock:
                 self._connections.add(far)
             self._spawn(self._carry, near, far, self._cut_after)
-            self._spawn(self._carry, far, near, None)
+            self._spawn(self._carry, far, near, None, True)
 
-    def _carry(self, source: socket.socket, target: socket.socket, cut_after: int | None) -> None:
+    def _carry(
+        self, source: socket.socket, target: socket.socket, cut_after: int | None, answers: bool = False
+    ) -> None:
         carried = 0
         try:
             while True:
@@ -134,6 +142,8 @@ class Proxy:
                     break
                 if (rate := self._rate) is not None:
                     self._closing.wait(len(piece) / rate)
+                if answers and (alter := self._alter) is not None:
+                    piece = alter(piece)
                 target.sendall(piece)
                 carried += len(piece)
                 if cut_after is not None and carried >= cut_after:

@@ -77,6 +77,16 @@ def test_a_gap_in_a_file_is_a_gap() -> None:
     assert line.audio(3_600_000, MS) == 3_600_000
 
 
+@pytest.mark.parametrize("jump_ms", [86_400_000, 1 << 62], ids=["a day", "for ever"])
+def test_a_gap_that_no_file_has_is_damage(jump_ms: int) -> None:
+    """Nobody would see the end of it, and no container could hold its times."""
+    line = Timeline()
+    line.video(0, MS, 1.0)
+    assert line.audio(jump_ms, MS) is None
+    assert line.video(jump_ms, MS, 1.04) == 40
+    assert line.video(jump_ms + 40, MS, 1.08) == 80
+
+
 def test_a_gap_below_ten_seconds_is_a_gap() -> None:
     line = Timeline()
     line.restart(live=True)
