@@ -16,10 +16,13 @@ from edgeseg.config.effects import PluginEffect, ReplaceEffect
 from edgeseg.config.schema import Config, PublishConfig, RecordConfig, RetentionConfig, StreamConfig
 from edgeseg.encoding.command import EncoderSettings
 from edgeseg.ffmpeg import find_ffmpeg
+from edgeseg.governor import GovernorSettings
 from edgeseg.masks import MaskRefiner, RefineSettings
+from edgeseg.outputs.events import EventGate
 from edgeseg.outputs.recordstatus import RecordStatus
 from edgeseg.outputs.retention import Keeper, Retention
 from edgeseg.pipeline import Stages
+from edgeseg.presence import Presence, PresenceSettings
 from edgeseg.reader import VideoSettings
 from edgeseg.recipes import find_model, load_recipe
 from edgeseg.redact import redact_url
@@ -29,7 +32,9 @@ from edgeseg.status import OutputStatus, StreamStatus
 from edgeseg.supervisor import Blueprint, Fed
 from edgeseg.types import Backend, Effect, Recipe, Source
 
-_PUBLISH_QUEUE_S, _RECORD_QUEUE_S = 2.0, 4.0
+_PUBLISH_QUEUE_S = 2.0
+# A disk may block for as long as the recorder waits for it (8 s), and nothing is lost.
+_RECORD_QUEUE_S, _RECORD_QUEUE_BYTES = 12.0, 32 << 20
 # Which settings of `source:` each built-in source takes, besides the URL.
 _SOURCE_KEYS = {
     "av": ("loop", "rtsp_transport", "open_timeout_s", "read_timeout_s", "audio", "input_format", "options"),
@@ -52,11 +57,12 @@ def blueprint(name: str, config: Config, keeper: Keeper) -> Blueprint:
     stream = config.streams[name]
     ffmpeg = find_ffmpeg(config.ffmpeg)
     status = StreamStatus(name, effect=stream.effect.type, model=Path(stream.model.name).name)
-    outputs = _build_outputs(name, stream, ffmpeg, status, keeper)
+    presence = Presence(presence_settings(stream), status)
+    outputs = _build_outputs(name, stream, ffmpeg, status, keeper, presence)
     backends: list[Backend] = []
 
     def load() -> Stages:
-        backend, recipe, _ = build_backend(stream, concurrent=_sharing(stream, config))
+        backend, recipe, _ = build_backend(stream, _sharing(stream, config), status)
         backends.append(backend)
         return Stages(
             Sampler(recipe),
@@ -64,6 +70,7 @@ def blueprint(name: str, config: Config, keeper: Keeper) -> Blueprint:
             MaskRefiner(refine_settings(stream)),
             build_effect(stream),
             uncovered_without_mask=stream.mask.on_mask_loss == "uncovered" and stream.allow_uncovered,
+            presence=presence,
         )
 
     def unload() -> None:
@@ -84,7 +91,14 @@ def blueprint(name: str, config: Config, keeper: Keeper) -> Blueprint:
         encoder=build_encoder_settings(stream, ffmpeg),
         outputs=outputs,
         slate=slate_settings(stream),
+        governor=governor_settings(stream),
     )
+
+
+def governor_settings(stream: StreamConfig) -> GovernorSettings | None:
+    """How far the governor of ``stream`` may go; None when it is switched off."""
+    settings = stream.governor
+    return GovernorSettings(settings.min_fps, settings.max_mask_age_ms / 1000) if settings.enabled else None
 
 
 def build_source(stream: StreamConfig) -> Source:
@@ -97,8 +111,12 @@ def build_source(stream: StreamConfig) -> Source:
     return factory(settings.url, **{key: getattr(settings, key) for key in keys})  # type: ignore[no-any-return]
 
 
-def build_backend(stream: StreamConfig, concurrent: int = 1) -> tuple[Backend, Recipe, str]:
+def build_backend(
+    stream: StreamConfig, concurrent: int = 1, status: StreamStatus | None = None
+) -> tuple[Backend, Recipe, str]:
     """The loaded backend, the recipe of its model and the device that it runs on; ``concurrent`` streams run the same.
+
+    Which device it is on, and how often it had to be loaded again, is written to ``status``.
 
     Raises:
         ModelError: the model cannot be found, or loaded neither on its device nor on the fallback.
@@ -116,10 +134,10 @@ def build_backend(stream: StreamConfig, concurrent: int = 1) -> tuple[Backend, R
         backend: Backend = factory(**options)
         return backend if settings.timeout_s is None else Watched(backend, settings.timeout_s)
 
-    devices: list[str] = []
-    backend = Revived(make, settings.fallback, devices.append)
+    status = status or StreamStatus("")
+    backend = Revived(make, settings.fallback, status.runs_on, reloaded=status.model_reloaded)
     backend.load(recipe, settings.device or default_device(name))
-    return backend, recipe, devices[-1]
+    return backend, recipe, status.device
 
 
 def _model_cache(stream: StreamConfig) -> Path | None:
@@ -161,6 +179,7 @@ def build_encoder_settings(stream: StreamConfig, ffmpeg: str) -> EncoderSettings
         threads=None if settings.threads == "auto" else int(settings.threads),
         device=settings.device,
         constant=constant,
+        audio=stream.audio,
         options={key: str(value) for key, value in settings.options.items()},
     )
 
@@ -181,7 +200,14 @@ def refine_settings(stream: StreamConfig) -> RefineSettings:
     return settings if mask.smooth_step is None else replace(settings, smooth_step=mask.smooth_step)
 
 
-def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamStatus, keeper: Keeper) -> list[Fed]:
+def presence_settings(stream: StreamConfig) -> PresenceSettings:
+    settings = stream.presence
+    return PresenceSettings(settings.min_area, settings.frames, settings.gone_frames, inverted=stream.mask.invert)
+
+
+def _build_outputs(
+    name: str, stream: StreamConfig, ffmpeg: str, status: StreamStatus, keeper: Keeper, presence: Presence
+) -> list[Fed]:
     from edgeseg.outputs.feed import Feed
 
     waits = _is_file(stream)
@@ -202,18 +228,36 @@ def _build_outputs(name: str, stream: StreamConfig, ffmpeg: str, status: StreamS
             name,
             ffmpeg=ffmpeg,
             segment_s=stream.record.segment_s,
+            by_clock=stream.record.cut == "clock",
             container=stream.record.container,
             status=out,
             keeper=keeper,
             retention=_limits(stream.record),
+            gate=_gate(stream.record, presence),
         )
         status.outputs.append(out)
-        outputs.append(Feed(f"{name}:record", recorder, out, queue_s=_RECORD_QUEUE_S, wait=waits))
+        outputs.append(
+            Feed(
+                f"{name}:record",
+                recorder,
+                out,
+                queue_s=_RECORD_QUEUE_S,
+                queue_bytes=_RECORD_QUEUE_BYTES,
+                wait=waits,
+            )
+        )
     for extra in stream.outputs:
         out = OutputStatus(extra.type, extra.type, "")
         status.outputs.append(out)
         outputs.append(Feed(f"{name}:{extra.type}", plugins.load("outputs", extra.type)(**extra.options), out))
     return outputs
+
+
+def _gate(record: RecordConfig, presence: Presence) -> EventGate | None:
+    if record.when == "always":
+        return None
+    pre_ms, post_ms = round(record.pre_roll_s * 1000), round(record.post_roll_s * 1000)
+    return EventGate(lambda: presence.sightings, pre_roll_ms=pre_ms, post_roll_ms=post_ms)
 
 
 def _listen(name: str, output_name: str, publish: PublishConfig, status: StreamStatus) -> Fed:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from edgeseg.encoding.encoder import Encoder
+from edgeseg.encoding.steady import SteadyEncoder
 from edgeseg.frames import Canvas
 
 _REMEMBERED = 8
@@ -27,12 +27,12 @@ class Outlet:
         self._recycle = recycle
         self._dropped = dropped
         self._lock = threading.Lock()
-        self._encoder: Encoder | None = None
+        self._encoder: SteadyEncoder | None = None
         self._last_ms = -1
         self._slates: tuple[tuple[int, int | None], ...] = ()  # from, up to: of the last few
         self.last_picture_at = time.monotonic()
 
-    def connect(self, encoder: Encoder) -> None:
+    def connect(self, encoder: SteadyEncoder) -> None:
         """What comes from now on goes to ``encoder``."""
         with self._lock:
             self._encoder = encoder
@@ -45,7 +45,8 @@ class Outlet:
         """
         with self._lock:
             self.last_picture_at = time.monotonic()
-            if self._slates and self._slates[-1][1] is None:
+            # One that comes too late is left out below, and the slate is not over with it.
+            if timestamp_ms > self._last_ms and self._slates and self._slates[-1][1] is None:
                 self._slates = (*self._slates[:-1], (self._slates[-1][0], timestamp_ms))
             self._put(canvas, timestamp_ms)
 

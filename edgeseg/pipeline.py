@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeseg.frames import Canvas, CanvasPool, copy, fill
-from edgeseg.masks import MaskRefiner
+from edgeseg.masks import LatestMask, MaskRefiner
 from edgeseg.outlet import Outlet
 from edgeseg.placement import Placement
+from edgeseg.presence import Presence
 from edgeseg.queues import Closed, FrameQueue
 from edgeseg.sampling import Sampler
 from edgeseg.status import LatestFrame, StreamStatus
+from edgeseg.throttle import Throttle
 from edgeseg.types import Backend, Effect, Frame, Mask
 
 _log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class Stages:
     refiner: MaskRefiner
     effect: Effect
     uncovered_without_mask: bool = False
+    presence: Presence | None = None
 
     def start_anew(self) -> None:
         """What comes next has nothing to do with what was before: masks of before must not show in it."""
@@ -47,7 +50,8 @@ class Pipeline:
     """Takes frames from a queue and gives composited pictures to the encoder, each with its own mask.
 
     Fail closed: when there is no mask of exactly this frame, or the effect raises, what goes out is a plain cover.
-    Nothing but ``Stages.uncovered_without_mask`` and the passthrough effect can let the source's picture out.
+    Nothing but ``Stages.uncovered_without_mask`` and the passthrough effect can let the source's picture out. Only a
+    throttle that is on such a step lets a frame have the mask of one before, and of none older than it allows.
 
     Args:
         stages: what to join.
@@ -58,6 +62,7 @@ class Pipeline:
         status: counts and times.
         latest: is offered every picture that goes out.
         failed: called on the worker's thread with what ended it early.
+        throttle: is told what each frame costs, and says which of them need a mask of their own; None: all of them.
     """
 
     def __init__(
@@ -70,8 +75,11 @@ class Pipeline:
         status: StreamStatus,
         latest: LatestFrame,
         failed: Callable[[BaseException], None],
+        throttle: Throttle | None = None,
     ) -> None:
         self._stages = stages
+        self._throttle = throttle
+        self._latest_mask = LatestMask(throttle.max_mask_age_s if throttle else 0.0)
         self._frames = frames
         self._placement = placement
         self._outlet = outlet
@@ -107,20 +115,26 @@ class Pipeline:
         Raises:
             EncoderError: the encoder cannot take it.
         """
+        began = time.perf_counter()
         shown = self._place(frame)
-        mask = None if shown is None else self._segment(shown)
+        older = None if shown is None else self._older_mask(shown)
+        mask = older if older is not None or shown is None else self._segment(shown)
+        if self._stages.presence is not None:
+            self._stages.presence.look(mask if older is None else None, timestamp_ms)
         canvas = self._pool.take()
         canvas.stamp(frame)
         started = time.perf_counter()
-        self._composite(shown, mask, canvas)
+        self._composite(shown, mask, canvas, reused=older is not None)
         self._status.stage("composite").observe(time.perf_counter() - started)
         if mask is not None:
-            self._status.mask_age.observe(max(0.0, time.monotonic() - frame.captured_at))
+            self._status.mask_age.observe(max(0.0, time.monotonic() - self._latest_mask.captured_at))
         self._latest.offer(canvas.frame)
         started = time.perf_counter()
         self._outlet.video(canvas, timestamp_ms)
         self._status.stage("hand_over").observe(time.perf_counter() - started)
         self._status.count("encode", "in")
+        if self._throttle is not None and mask is not None:
+            self._throttle.worked(time.perf_counter() - began, reused=older is not None)
 
     def _place(self, frame: Frame) -> Frame | None:
         """The part of the frame that is shown. The model sees the same part, or its mask would lie beside it."""
@@ -130,8 +144,18 @@ class Pipeline:
             self._cover_because(f"the frame cannot be placed: {_why(exc)}")
             return None
 
+    def _older_mask(self, frame: Frame) -> Mask | None:
+        """The mask that ``frame`` may share with one before it, or None when it is to have its own."""
+        every = 1 if self._throttle is None else self._throttle.step.mask_every
+        return self._latest_mask.mask_for(frame, every)
+
     def _segment(self, frame: Frame) -> Mask | None:
-        """The frame's own mask, or None when the model gave none."""
+        """The frame's own mask, or None when the model gave none. It is kept for those that may share it."""
+        mask = self._infer(frame)
+        self._latest_mask.keep(frame, mask)
+        return mask
+
+    def _infer(self, frame: Frame) -> Mask | None:
         stages, status = self._stages, self._status
         try:
             started = time.perf_counter()
@@ -150,12 +174,12 @@ class Pipeline:
         status.count("infer", "ok")
         return mask
 
-    def _composite(self, frame: Frame | None, mask: Mask | None, canvas: Canvas) -> None:
+    def _composite(self, frame: Frame | None, mask: Mask | None, canvas: Canvas, *, reused: bool) -> None:
         outcome = "covered"
         try:
-            if frame is not None and mask is not None and mask.of == frame.pts:
+            if frame is not None and mask is not None and (reused or mask.of == frame.pts):
                 self._stages.effect.apply(frame, mask, self._placement.place(canvas.frame))
-                outcome = "ok"
+                outcome = "reused_mask" if reused else "ok"
                 self._uncover()
             else:
                 if mask is not None:

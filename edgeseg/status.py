@@ -51,12 +51,23 @@ class OutputStatus:
     dropped_tags: int = 0
     queue_length: int = 0
     viewers: int = 0
+    activity: str = ""  # what it is at while it runs, where that is worth a word
     recordings: int = 0  # segments closed
     last_file: str = ""
 
     @property
     def reconnects(self) -> int:
         return max(0, self.starts - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class GovernorStatus:
+    """What the governor of a live stream does: nothing at level 0."""
+
+    level: int = 0
+    top: int = 0  # the highest level, once it has been needed
+    keep: float = 1.0  # share of the source's pictures that is shown
+    mask_every: int = 1  # so many pictures share a mask
 
 
 @dataclass(slots=True)
@@ -79,12 +90,23 @@ class StreamStatus:
     mask_age: Histogram = field(default_factory=Histogram)  # frame captured -> composited with its mask
     queues: dict[str, int] = field(default_factory=dict)
     encoded_bytes: int = 0
+    present: bool = False  # somebody is in the picture
+    appearances: int = 0  # how often somebody came
+    device: str = ""  # that the model runs on
+    model_reloads: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0})
+    governor: GovernorStatus | None = None  # none: not a live source, or switched off
     last_output_at: float = 0.0  # monotonic; 0 = never
     outputs: list[OutputStatus] = field(default_factory=list)
 
     def count(self, stage: str, outcome: str, n: int = 1) -> None:
         key = (stage, outcome)
         self.frames[key] = self.frames.get(key, 0) + n
+
+    def runs_on(self, device: str) -> None:
+        self.device = device
+
+    def model_reloaded(self, well: bool) -> None:
+        self.model_reloads["ok" if well else "failed"] += 1
 
     def stage(self, name: str) -> Histogram:
         histogram = self.stages.get(name)

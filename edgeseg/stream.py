@@ -8,12 +8,15 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 
+from edgeseg.backoff import Budget
 from edgeseg.encoding.command import EncoderSettings, copies_audio
-from edgeseg.encoding.encoder import Encoder
 from edgeseg.encoding.hub import Hub
 from edgeseg.encoding.matroska import RawFormat, can_carry
+from edgeseg.encoding.silence import Silence
+from edgeseg.encoding.steady import SteadyEncoder
 from edgeseg.errors import EncoderError
 from edgeseg.frames import Canvas, CanvasPool
+from edgeseg.governor import GovernorSettings
 from edgeseg.idle import Idle
 from edgeseg.outlet import Outlet
 from edgeseg.pipeline import Pipeline, Stages, TimedFrame
@@ -22,6 +25,7 @@ from edgeseg.queues import Closed, FrameQueue, WhenFull
 from edgeseg.reader import Reader, VideoSettings
 from edgeseg.slate import Slate, SlateSettings
 from edgeseg.status import LatestFrame, StreamStatus
+from edgeseg.throttle import Throttle
 from edgeseg.timeline import Timeline
 from edgeseg.types import Colour, Frame, Source, SourceFormat, State, Tag, TagKind
 
@@ -48,6 +52,7 @@ class Stream:
         latest: LatestFrame,
         stop: threading.Event,
         slate: SlateSettings | None = None,
+        governor: GovernorSettings | None = None,
     ) -> None:
         self._status = status
         self._stages = stages
@@ -57,13 +62,16 @@ class Stream:
         self._latest = latest
         self._stop = stop
         self._timeline = Timeline()
-        self._encoder: Encoder | None = None
+        self._encoder: SteadyEncoder | None = None
+        self._restarts = Budget()
+        self._silence: Silence | None = None
         self._pool: CanvasPool | None = None
         self._raw: RawFormat | None = None
         self._encoder_lock = threading.RLock()  # the supervisor's thread and the slate's
         self._outlet = Outlet(self._recycle, lambda: status.count("encode", "dropped"))
         self._last_ms = 0
         self._playing = False
+        self._throttle = Throttle(governor, status) if governor else None
         self._idle = Idle(slate, self._outlet, self._show_slate, status.name) if slate else None
         self._slate_first = slate is not None and slate.before_first and video.size is not None
 
@@ -126,6 +134,9 @@ class Stream:
             self._idle.start()
         self._stages.start_anew()
         self._timeline.restart(live=source_format.live)
+        throttle = self._throttle if source_format.live else None  # a file waits: it is late, not too fast
+        if throttle is not None:
+            throttle.start_anew()
         problems: list[BaseException] = []
         frames: FrameQueue[TimedFrame] = FrameQueue(
             1, when_full, dropped=lambda _: self._status.count("queue", "dropped")
@@ -135,7 +146,9 @@ class Stream:
             problems.append(exc)
             frames.close()
 
-        pipeline = Pipeline(self._stages, frames, placement, self._outlet, pool, self._status, self._latest, failed)
+        pipeline = Pipeline(
+            self._stages, frames, placement, self._outlet, pool, self._status, self._latest, failed, throttle
+        )
         pipeline.start()
         try:
             reader = Reader(source, self._timeline, self._video, source_format.live, self._stop, self._status)
@@ -143,6 +156,8 @@ class Stream:
                 self._status.queues["source"] = len(frames)
                 self._status.queues["encoder"] = encoder.queue_length
                 if isinstance(item, Frame):
+                    if throttle is not None and not throttle.admit(encoder.queue_length > 0):
+                        continue
                     while not frames.put((item, timestamp_ms), timeout_s=0.5):
                         if self._stop.is_set():
                             break
@@ -167,6 +182,8 @@ class Stream:
         audio = source_format.audio
         if audio is None:
             return source_format
+        if self._settings.audio == "none":
+            return replace(source_format, audio=None)
         if not can_carry(audio.codec):
             _log.warning("%s: the sound is left out: %s cannot be carried", self._status.name, audio.codec)
             return replace(source_format, audio=None)
@@ -174,29 +191,35 @@ class Stream:
             _log.info("%s: the sound is converted from %s to aac, which players take", self._status.name, audio.codec)
         return source_format
 
-    def _encoder_for(self, raw: RawFormat, when_full: WhenFull) -> tuple[Encoder, CanvasPool]:
+    def _encoder_for(self, raw: RawFormat, when_full: WhenFull) -> tuple[SteadyEncoder, CanvasPool]:
         """The running encoder if it takes such pictures, else a new one that goes on where the old one ended."""
         with self._encoder_lock:
             if self._encoder is not None and self._pool is not None and self._encoder.raw == raw:
                 return self._encoder, self._pool
             self._finish_encoder()
             self._pool = pool = CanvasPool(raw.width, raw.height, raw.colour)
-            self._hub.expects_audio = raw.audio is not None
+            silent = raw.audio is None and self._settings.audio == "silence"
+            self._silence = (self._silence or Silence()) if silent else None
+            self._hub.expects_audio = silent or raw.audio is not None
             self._status.width, self._status.height, self._status.fps = raw.width, raw.height, float(raw.fps)
-            self._status.encoder_starts += 1
-            self._encoder = Encoder(
+            self._encoder = SteadyEncoder(
                 self._settings,
                 raw,
                 when_full=when_full,
                 on_tag=self._on_tag,
                 recycle=pool.give,
                 on_drop=lambda: self._status.count("encode", "dropped"),
+                on_start=self._encoder_starts,
+                budget=self._restarts,
                 name=f"{self._status.name}:encoder",
                 near_ms=self._last_ms,
             )
             self._raw = raw
             self._outlet.connect(self._encoder)
             return self._encoder, pool
+
+    def _encoder_starts(self) -> None:
+        self._status.encoder_starts += 1
 
     def _recycle(self, canvas: Canvas) -> None:
         if self._pool is not None:
@@ -245,4 +268,5 @@ class Stream:
             status.last_output_at = now
             if delay_s is not None:
                 status.latency.observe(delay_s)
-        self._hub.tag(tag)
+        for each in (tag,) if self._silence is None else self._silence.with_silence(tag):
+            self._hub.tag(each)

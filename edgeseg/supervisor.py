@@ -13,6 +13,7 @@ from edgeseg.backoff import Backoff
 from edgeseg.encoding.command import EncoderSettings, usable_settings
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import EdgesegError, StreamError
+from edgeseg.governor import GovernorSettings
 from edgeseg.pipeline import Stages
 from edgeseg.reader import VideoSettings
 from edgeseg.slate import SlateSettings
@@ -43,6 +44,7 @@ class Blueprint:
     encoder: EncoderSettings
     outputs: Sequence[Fed]
     slate: SlateSettings | None = None
+    governor: GovernorSettings | None = None
 
 
 class StreamSupervisor:
@@ -143,6 +145,7 @@ class StreamSupervisor:
             self.latest,
             self._stop,
             self._blueprint.slate,
+            self._blueprint.governor,
         )
         told = ""
         while not self._stop.is_set():

@@ -29,6 +29,7 @@ class Revived:
         told: is told the device after each load.
         failing_s: how long it may fail.
         backoff: the waits between tries.
+        reloaded: is told after each try to load it again whether that went well.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class Revived:
         told: Callable[[str], None] = lambda _: None,
         failing_s: float = 2.0,
         backoff: Backoff | None = None,
+        reloaded: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._make = make
         self._fallback = fallback
         self._told = told
         self._failing_s = failing_s
         self._backoff = backoff or Backoff()
+        self._reloaded = reloaded
         self._backend: Backend | None = None
         self._recipe: Recipe | None = None
         self._device = ""
@@ -118,6 +121,7 @@ class Revived:
             try:
                 backend = self._loaded(recipe, self._device)
             except EdgesegError as exc:
+                self._reloaded(False)
                 if str(exc) != told:
                     _log.error("%s; trying again until it works", exc)
                     told = str(exc)
@@ -125,6 +129,7 @@ class Revived:
             with self._lock:
                 if not closed.is_set():
                     self._backend = backend
+                    self._reloaded(True)
                     _log.info("model %r is loaded again", recipe.name)
                     return
             backend.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgeseg import log
 from edgeseg.config import Config, StreamConfig, load_config, show, warnings
 from edgeseg.config.effects import OverlayEffect, ReplaceEffect
+from edgeseg.config.schema import RecordConfig
 from edgeseg.config.values import hex_colour
 from edgeseg.errors import EXIT_OK, EXIT_UNEXPECTED
 from edgeseg.redact import redact, redact_url
@@ -49,10 +50,19 @@ def run(args: argparse.Namespace) -> int:
 def describe(stream: StreamConfig) -> str:
     """One line: source → model, effect → outputs; no secrets."""
     outputs = [("listen " if target.listen else "") + redact_url(target.url) for target in stream.publish]
-    outputs += [str(stream.record.directory)] if stream.record is not None else []
+    outputs += [_record(stream.record)] if stream.record is not None else []
     outputs += [output.type for output in stream.outputs]
     source = redact_url(stream.source.url) or stream.source.kind
     return f"{source} → {stream.model.name}, {_effect(stream)} → {', '.join(outputs) or 'HTTP only'}"
+
+
+def _record(record: RecordConfig) -> str:
+    if record.when == "always":
+        return str(record.directory)
+    return (
+        f"{record.directory} (when somebody is there, from {record.pre_roll_s:g} s before "
+        f"to {record.post_roll_s:g} s after)"
+    )
 
 
 def _effect(stream: StreamConfig) -> str:

@@ -10,10 +10,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from edgeseg.config.effects import PassthroughEffect
 from edgeseg.config.problems import Path, path_text
-from edgeseg.config.schema import Config, EncoderConfig, PublishConfig, StreamConfig
+from edgeseg.config.schema import Config, EncoderConfig, PublishConfig, RecordConfig, StreamConfig
 
 PUBLISH_SCHEMES = ("rtmp", "rtmps", "rtsp", "srt")
 RTMP_PORT = 1935
+_DAY_S = 86_400
+# What the recorder holds at most while it waits for an event.
+PREROLL_BYTES = 64 << 20
 _X264_PRESETS = (
     "ultrafast",
     "superfast",
@@ -88,6 +91,8 @@ def _stream(stream: StreamConfig, here: Path) -> Iterator[Finding]:
             f"'uncovered' shows the bare picture without a mask, which {need}",
         )
     yield from _encoder(stream.encoder, (*here, "encoder"))
+    if stream.record is not None:
+        yield from _record(stream.record, stream.encoder, (*here, "record"))
     names: dict[str, Path] = {}
     for index, target in enumerate(stream.publish):
         at = (*here, "publish", index)
@@ -103,6 +108,21 @@ def _encoder(encoder: EncoderConfig, here: Path) -> Iterator[Finding]:
         yield Finding(
             ((*here, "preset"), (*here, "codec")),
             f"must be a preset of libx264 ({', '.join(_X264_PRESETS)}), not {encoder.preset!r}",
+        )
+
+
+def _record(record: RecordConfig, encoder: EncoderConfig, here: Path) -> Iterator[Finding]:
+    if record.cut == "clock" and _DAY_S % record.segment_s:
+        yield Finding(
+            ((*here, "segment_s"), (*here, "cut")),
+            f"must divide a day with 'cut: clock' (60, 300, 900 or 3600, say), which {record.segment_s:g} does not",
+        )
+    bitrate = 0 if encoder.bitrate == "auto" else int(encoder.bitrate)
+    kept_bytes = (record.pre_roll_s + encoder.keyframe_s) * bitrate / 8
+    if record.when == "on_presence" and kept_bytes > PREROLL_BYTES:
+        yield Finding(
+            ((*here, "pre_roll_s"), (*here[:-1], "encoder", "bitrate")),
+            f"takes {kept_bytes / 1e6:.0f} MB of memory at that bit rate; {PREROLL_BYTES / 1e6:.0f} MB are allowed",
         )
 
 

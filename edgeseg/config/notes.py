@@ -46,6 +46,20 @@ def _of_stream(stream: StreamConfig) -> list[str]:
             notes.append("whoever reaches the listening RTMP port can watch (RTMP asks for no password)")
         if target.url.startswith("rtmp://") and "@" in target.url.partition("://")[2].partition("/")[0]:
             notes.append("a password goes over rtmp:// without encryption (use rtmps:// if the server has it)")
+    if stream.governor.enabled and stream.governor.max_mask_age_ms > 0:
+        notes.append(
+            f"a picture may be shown with a mask that is up to {stream.governor.max_mask_age_ms:g} ms older "
+            "when the machine is overloaded (governor.max_mask_age_ms)"
+        )
+    record = stream.record
+    if record is not None and record.when == "always":
+        idle = [
+            key
+            for key in ("pre_roll_s", "post_roll_s")
+            if getattr(record, key) != type(record).model_fields[key].default
+        ]
+        if idle:
+            notes.append(f"everything is recorded: record.{' and '.join(idle)} need 'when: on_presence'")
     if stream.mask.temporal > 0.9:
         notes.append(f"mask.temporal {stream.mask.temporal:g} makes the mask trail behind what moves")
     return notes

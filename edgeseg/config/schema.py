@@ -8,7 +8,7 @@ Paths are absolute, sizes are (width, height), rates are fractions, bit rates ar
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator, model_validator
 
@@ -49,6 +49,9 @@ Timestamps = Literal["source", "constant"]
 Codec = Literal["libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "h264_v4l2m2m"]
 Fallback = Literal[None, "libx264"]
 Container = Literal["mp4", "mkv", "ts"]
+Audio = Literal["auto", "none", "silence"]
+When = Literal["always", "on_presence"]
+Cut = Literal["duration", "clock"]
 
 _STREAM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -244,10 +247,21 @@ class RecordConfig(Section):
     short_key: ClassVar[str] = "directory"
     directory: AnyPath
     segment_s: Annotated[float, number(1, 86_400)] = 60.0
+    cut: Annotated[Cut, one_of(Cut)] = "duration"
     container: Annotated[Container, one_of(Container)] = "mp4"
+    when: Annotated[When, one_of(When)] = "always"
+    pre_roll_s: Annotated[float, number(0, 60)] = 5.0
+    post_roll_s: Annotated[float, number(0, 600)] = 5.0
     keep: MaybeDuration = None
     max_size: MaybeAmount = None
     min_free: MaybeAmount = 200_000_000
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_a_folder(cls, data: Any) -> Any:
+        if data in get_args(When):
+            raise ValueError(f"needs a folder (write {{directory: …, when: {data}}})")
+        return data
 
 
 class OutputConfig(Section):
@@ -282,6 +296,24 @@ class SlateConfig(Section):
     picture: MaybePath = None
 
 
+class GovernorConfig(Section):
+    """What a live stream may do on an overloaded machine. ``max_mask_age_ms`` 0: each picture has its own mask."""
+
+    may_be_empty: ClassVar[bool] = True
+    enabled: Flag = True
+    min_fps: Annotated[float, number(3, 60)] = 5.0
+    max_mask_age_ms: Annotated[float, number(0, 1000)] = 0.0
+
+
+class PresenceConfig(Section):
+    """When somebody counts as there: ``min_area`` is a share of the picture, the others are numbers of pictures."""
+
+    may_be_empty: ClassVar[bool] = True
+    min_area: Annotated[float, number(0, 1, above=True)] = 0.005
+    frames: Annotated[int, whole(1, 1000)] = 5
+    gone_frames: Annotated[int, whole(1, 1000)] = 10
+
+
 class StreamConfig(Section):
     """One camera, from its source to its outputs."""
 
@@ -289,9 +321,12 @@ class StreamConfig(Section):
     source: SourceConfig
     model: ModelConfig = ModelConfig()
     slate: SlateConfig = SlateConfig()
+    governor: GovernorConfig = GovernorConfig()
     mask: MaskConfig = MaskConfig()
+    presence: PresenceConfig = PresenceConfig()
     effect: Effect = BlurEffect()
     allow_uncovered: Flag = False
+    audio: Annotated[Audio, one_of(Audio)] = "auto"
     video: VideoConfig = VideoConfig()
     encoder: EncoderConfig = EncoderConfig()
     publish: Annotated[tuple[PublishConfig, ...], BeforeValidator(_as_list)] = ()
@@ -330,7 +365,7 @@ class Config(Section):
 def _kind_of(url: str) -> str:
     if url == "test" or url.startswith("test:"):
         return "test"
-    return "v4l2" if url.startswith(("/dev/video", "/dev/v4l/")) else "av"
+    return "v4l2" if url.startswith(("/dev/video", "/dev/v4l/", "v4l2:")) else "av"
 
 
 def _plugin_name(kind: str, word: str, value: str, *extra: str) -> str:

@@ -6,7 +6,7 @@ import math
 import subprocess
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import ffmpeg
 
@@ -38,7 +38,7 @@ class EncoderSettings:
 
     ``bitrate`` is in bits per second, ``keyframe_s`` the longest time between two keyframes. ``fallback`` names the
     codec to use when ``codec`` is unusable; None means: fail. ``constant`` turns the source's timestamps into a
-    constant rate, ``RawFormat.fps``.
+    constant rate, ``RawFormat.fps``. ``audio``: the source's sound as it is, none, or silence where it has none.
     """
 
     ffmpeg: str
@@ -50,6 +50,7 @@ class EncoderSettings:
     threads: int | None = None
     device: str | None = None
     constant: bool = False
+    audio: Literal["auto", "none", "silence"] = "auto"
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -124,6 +125,7 @@ def usable_settings(settings: EncoderSettings) -> tuple[EncoderSettings, str]:
             keyframe_s=settings.keyframe_s,
             threads=settings.threads,
             constant=settings.constant,
+            audio=settings.audio,
         )
         probe_encoder(second)
         return second, f"{exc.message}; encoding with {settings.fallback} instead, as encoder.fallback says"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import struct
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Callable, Sequence
 
 from edgeseg.encoding.command import EncoderSettings, encode_command
 from edgeseg.encoding.matroska import AUDIO_TRACK, VIDEO_TRACK, RawFormat, block_head, header
+from edgeseg.encoding.progress import Progress, Seen, cpu_seconds
 from edgeseg.errors import EncoderError
 from edgeseg.ffmpeg import LastWords
 from edgeseg.flv import FlvReader
@@ -24,7 +27,9 @@ _PIPE_BYTES = 1 << 20
 # Enough for a keyframe's longer encode. No more: when the encoder is what is too slow, a full queue is latency.
 _QUEUE_S = 0.2
 # How often a thread that waits for room looks whether the child still works.
-_CHECK_S = 0.25
+_CHECK_S = 0.1
+# How often it is asked at most: that costs three system calls.
+_LOOK_S = 0.05
 # How long a child that has said everything may take to exit.
 _LAST_BREATH_S = 0.2
 
@@ -35,8 +40,8 @@ class Encoder:
     """Feeds an ffmpeg child and hands its tags on.
 
     ``video`` and ``audio`` are called by the stream's threads; ``on_tag`` runs on the encoder's reading thread.
-    ``recycle`` gets every canvas back once it was written or dropped. A child that takes pictures and gives no tag
-    for ``stall_s`` is killed, and the next call raises.
+    ``recycle`` gets every canvas back once it was written or dropped. A child that hangs (see ``Progress``) is
+    killed, and that call raises.
 
     Args:
         settings: how to encode.
@@ -46,7 +51,8 @@ class Encoder:
         recycle: takes canvases back.
         on_drop: called when a picture had to make room.
         name: for threads.
-        stall_s: how long the child may take pictures without giving tags.
+        stall_s: how long the child may neither read what waits for it, nor give tags, nor work.
+        silent_s: how long it may give no tag, whatever it does.
         near_ms: the time of the first picture, roughly: FLV counts only to 2**31 ms.
     """
 
@@ -60,7 +66,8 @@ class Encoder:
         recycle: Callable[[Canvas], None],
         on_drop: Callable[[], None] = lambda: None,
         name: str = "encoder",
-        stall_s: float = 10.0,
+        stall_s: float = 1.25,
+        silent_s: float = 10.0,
         near_ms: int = 0,
     ) -> None:
         self.raw = raw
@@ -69,7 +76,7 @@ class Encoder:
         self._recycle = recycle
         self._on_drop = on_drop
         self._name = name
-        self._stall_s = stall_s
+        self._progress = Progress(stall_s, silent_s)
         self._near_ms = near_ms
         self._queue: FrameQueue[_Item] = FrameQueue(
             max(2, round(_QUEUE_S * float(raw.fps))),
@@ -81,7 +88,8 @@ class Encoder:
         self._failure: EncoderError | None = None
         self._finishing = False
         self._delivering = False
-        self._last_progress = self._last_handed_over = time.monotonic()
+        self._written_bytes = self._tags = 0
+        self._looked_at = time.monotonic()
         self._start_child()
 
     def _start_child(self) -> None:
@@ -163,15 +171,24 @@ class Encoder:
 
     def _check_progress(self) -> None:
         now = time.monotonic()
-        if now - self._last_handed_over > self._stall_s / 2:
-            self._last_progress = now  # after a pause of the source, nothing is owed yet
-        self._last_handed_over = now
-        # While ``on_tag`` holds a tag (a consumer may wait for a slow disk), the child is not to blame.
-        if self._failure is None and not self._delivering and now - self._last_progress > self._stall_s:
-            self._fail(f"the encoder gave nothing for {self._stall_s:g} s and was killed")
-            self._end_child()
+        if self._failure is None and now - self._looked_at >= _LOOK_S:
+            self._looked_at = now
+            hung_s = self._progress.hung_for(now, self._see())
+            if hung_s is not None:
+                self._fail(f"the encoder gave nothing for {hung_s:g} s and was killed")
+                self._end_child()
         if self._failure is not None:
             raise self._failure
+
+    def _see(self) -> Seen:
+        waiting_bytes = 0
+        with contextlib.suppress(OSError, ValueError):  # it may just have been closed
+            assert self._child.stdin
+            unread = fcntl.ioctl(self._child.stdin.fileno(), termios.FIONREAD, b"\0" * 4)
+            waiting_bytes = struct.unpack("=i", unread)[0]
+        # While ``on_tag`` holds a tag (a consumer may wait for a slow disk), the child is not to blame.
+        taken_bytes = self._written_bytes - waiting_bytes
+        return Seen(taken_bytes, waiting_bytes, self._tags, cpu_seconds(self._child.pid), self._delivering)
 
     def _dropped(self, item: _Item) -> None:
         timestamp_ms, what = item
@@ -208,6 +225,7 @@ class Encoder:
         views = [memoryview(part).cast("B") for part in parts]  # type: ignore[arg-type]
         while views:
             done = os.writev(self._fd, views)
+            self._written_bytes += done
             while views and done >= len(views[0]):
                 done -= len(views.pop(0))
             if done:
@@ -224,7 +242,7 @@ class Encoder:
                     if tag.kind is TagKind.VIDEO and not tag.config:
                         captured = self._captured_until(tag.timestamp_ms)
                     self._on_tag(tag, None if captured is None else time.monotonic() - captured)
-                    self._last_progress = time.monotonic()
+                    self._tags += 1
                     self._delivering = False
         except EncoderError as exc:
             self._fail(exc.message)

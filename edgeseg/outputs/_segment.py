@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgeseg.outputs.child import Child
+from edgeseg.outputs.events import Event
 from edgeseg.retiming import Rebase
 from edgeseg.types import Tag, TagKind
 
 # So much more than the usual step from one picture to the next is a gap: something is missing, or the source paused.
-_GAP_MS = 500
+GAP_MS = 500
 # An output that starts again begins with the last keyframe: so much may be in the old segment and in the new one.
 _LONGEST_GROUP_MS = 20_000
 
@@ -25,13 +26,23 @@ class Segment:
         start_ms: the stream's time of its first tag.
         wall_ms: the wall clock at that moment.
         gap_before_ms: what is missing before it; None where that is not known.
+        event: what it is recorded for, if not only because everything is.
     """
 
-    def __init__(self, child: Child, part: Path, start_ms: int, wall_ms: int, gap_before_ms: int | None) -> None:
+    def __init__(
+        self,
+        child: Child,
+        part: Path,
+        start_ms: int,
+        wall_ms: int,
+        gap_before_ms: int | None,
+        event: Event | None = None,
+    ) -> None:
         self.part = part
         self.start_ms = start_ms
         self.wall_ms = wall_ms
         self.gap_before_ms = gap_before_ms
+        self.event = event
         self.gaps_ms = 0
         self.frames = 0
         self.last_ms = start_ms
@@ -55,7 +66,7 @@ class Segment:
         self._child.write(self._rebase.next(tag).wire)
         if tag.kind is TagKind.VIDEO:
             step_ms = max(0, tag.timestamp_ms - self.last_ms)
-            if self.frames > 1 and step_ms - self.step_ms > _GAP_MS:
+            if self.frames > 1 and step_ms - self.step_ms > GAP_MS:
                 self.gaps_ms += step_ms - self.step_ms
             self.step_ms = step_ms
             self.frames += 1
@@ -108,4 +119,4 @@ class Ending:
         gap_ms = start_ms - self._end_ms
         if gap_ms < -_LONGEST_GROUP_MS:  # the stream's time began anew
             gap_ms = round((time.monotonic() - self._at) * 1000)
-        return gap_ms if gap_ms > _GAP_MS else 0
+        return gap_ms if gap_ms > GAP_MS else 0

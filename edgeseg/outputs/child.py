@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import LastWords
 
-_PIPE_BYTES = 1 << 20
+# More would hide a server that hangs for longer: half a second at 4 Mbit/s.
+_PIPE_BYTES = 256 << 10
 _POLL_S = 0.25
 
 
@@ -49,6 +50,7 @@ class Child:
         answers: bool = False,
         mask: Callable[[str], str] = lambda text: text,
         pass_fds: Sequence[int] = (),
+        pipe_bytes: int = _PIPE_BYTES,
     ) -> None:
         self._name = name
         self._stall_s = stall_s
@@ -71,7 +73,7 @@ class Child:
         self._stdin = self._process.stdin
         os.set_blocking(self._stdin.fileno(), False)
         with contextlib.suppress(OSError):  # unprivileged users have a limit; the pipe then stays at 64 KiB
-            fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            fcntl.fcntl(self._stdin.fileno(), fcntl.F_SETPIPE_SZ, pipe_bytes)
 
     @property
     def pid(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,9 @@ class Entry:
         gap_before_ms: what is missing between the segment before and this one; None where that is not known.
         gaps_ms: what is missing within it.
         recovered: it was not closed by its recorder, but saved afterwards.
+        reason: why it was recorded: "always" or "presence"; None where nobody has written that down.
+        appeared_ms: when somebody appeared, for "presence": all segments of one event have the same.
+        pre_roll_ms: how much of it is from before that.
     """
 
     stream: str
@@ -29,6 +32,9 @@ class Entry:
     gap_before_ms: int | None = None
     gaps_ms: int = 0
     recovered: bool = False
+    reason: str | None = None
+    appeared_ms: int | None = None
+    pre_roll_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,18 @@ def _parse(line: bytes) -> Entry | _Removed | None:
     if fields.get("event") != "closed":
         return None
     recovered = fields.get("recovered") is True
-    return Entry(fields["stream"], fields["file"], start_ms, end_ms, size, frames, gap_ms, gaps_ms, recovered)
+    entry = Entry(fields["stream"], fields["file"], start_ms, end_ms, size, frames, gap_ms, gaps_ms, recovered)
+    return replace(entry, **_event(fields))
+
+
+def _event(fields: dict[str, Any]) -> dict[str, Any]:
+    """What a line says about the reason; lines of earlier versions say nothing."""
+    reason, appeared_ms, pre_roll_ms = (fields.get(key) for key in ("reason", "appeared_ms", "pre_roll_ms"))
+    return {
+        "reason": reason if isinstance(reason, str) else None,
+        "appeared_ms": appeared_ms if type(appeared_ms) is int else None,
+        "pre_roll_ms": pre_roll_ms if type(pre_roll_ms) is int else 0,
+    }
 
 
 def _whole(value: object) -> int:

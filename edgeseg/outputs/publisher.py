@@ -174,6 +174,7 @@ class Publisher:
         except ChildDied as died:
             raise self._explain(died) from None
         except ChildStalled:
+            self._child.cancel()  # it would not use the time that `close` gives
             raise self._stalled() from None
 
     def _explain(self, died: ChildDied) -> OutputError:

@@ -9,14 +9,19 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
+from edgeseg.backoff import Budget
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import find_ffmpeg
-from edgeseg.outputs._segment import Ending, Segment
+from edgeseg.outputs._preroll import Held
+from edgeseg.outputs._segment import GAP_MS, Ending, Segment
+from edgeseg.outputs._unsaved import Unsaved
 from edgeseg.outputs.child import Child, ChildDied, ChildStalled
 from edgeseg.outputs.complaints import disk_error
+from edgeseg.outputs.events import Event, EventGate
 from edgeseg.outputs.index import index_of
 from edgeseg.outputs.indexlines import Entry
 from edgeseg.outputs.probing import probe_bytes
@@ -41,6 +46,8 @@ _log = logging.getLogger(__name__)
 
 # The last fragment, and on a slow disk the wait for it.
 _FINISH_S = 8.0
+# A segment's first seconds, while its child starts. What a child loses of it is given to the next (see ``Unsaved``).
+_PIPE_BYTES = 1 << 20
 
 
 class Recorder:
@@ -51,16 +58,21 @@ class Recorder:
     starts at time 0. Each segment that is closed gets a line in the index of its directory. ``open`` looks after what a
     crash has left.
 
+    With ``gate`` only what it lets through is recorded, and each event begins a segment; what lies between events is no
+    gap.
+
     Args:
         directory: where to; made if it does not exist.
         stream: the first part of the names.
         ffmpeg: the binary.
         segment_s: how long a segment is at least.
+        by_clock: cut where the wall clock (UTC) is at a multiple of ``segment_s``, counted from midnight.
         container: "mp4" (fragmented), "mkv" or "ts".
         status: told about closed segments, if given.
         stall_s: how long the disk may take nothing.
         keeper: makes room before each segment and when the disk is full, if given.
         retention: how much it keeps of this stream.
+        gate: picks the events, if only these are recorded.
         now_ms: the wall clock, in milliseconds since the epoch.
 
     Raises:
@@ -74,11 +86,13 @@ class Recorder:
         *,
         ffmpeg: str = "auto",
         segment_s: float = 60.0,
+        by_clock: bool = False,
         container: str = "mp4",
         status: OutputStatus | None = None,
-        stall_s: float = 5.0,
+        stall_s: float = 8.0,
         keeper: Keeper | None = None,
         retention: Retention | None = None,
+        gate: EventGate | None = None,
         now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         if container not in FORMATS:
@@ -87,26 +101,29 @@ class Recorder:
         self._stream = stream
         self._ffmpeg = find_ffmpeg(ffmpeg)
         self._segment_ms = round(segment_s * 1000)
+        self._by_clock = by_clock
         self._container = container
         self._status = status
         self._stall_s = stall_s
         self._keeper = keeper
         self._shelf = keeper.shelf(self._directory, stream, retention or Retention(), status) if keeper else None
+        self._gate = gate
         self._now_ms = now_ms
         self._names = Names(self._directory, stream, container, now_ms)
         self._index = index_of(self._directory)
         self._header: StreamHeader | None = None
         self._segment: Segment | None = None
         self._ending = Ending(now_ms)
+        self._unsaved = Unsaved()
+        self._replacements = Budget()
+        self._cancelled = False
         self._finishing: dict[Path, threading.Thread] = {}
         self._mount: Path | None = None
         self._count_lock = threading.Lock()
 
     def open(self, header: StreamHeader) -> None:
         """Check the directory, look after left-over parts; the first segment begins with the first keyframe."""
-        if self._mount is not None and not self._mount.is_mount():
-            # The directory below would be on another disk, that nobody meant to fill.
-            raise OutputError(f"{self._what}: {self._mount} is not mounted any more", hint="is the disk plugged in?")
+        self._check_mount()
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._mount = _mount_point(self._directory)
@@ -116,6 +133,9 @@ class Recorder:
         except OSError as exc:
             raise disk_error(self._what, exc.strerror or str(exc)) from None
         self._header = header
+        self._cancelled = False
+        if self._gate is not None:
+            self._gate.start_anew()
 
     def write(self, tag: Tag) -> None:
         """Write one tag, into the next segment when it is time for that.
@@ -123,23 +143,69 @@ class Recorder:
         Raises:
             OutputError: the disk is full, gone, read-only or hangs.
         """
-        if tag.keyframe and (self._segment is None or tag.timestamp_ms - self._segment.start_ms >= self._segment_ms):
-            self._next_segment(tag)
+        now_ms = self._now_ms()
+        if self._gate is None:
+            self._record(tag, now_ms, None)
+            return
+        step = self._gate.next(tag, now_ms)
+        if step.closes:
+            self._let_go()
+        if isinstance(self._status, RecordStatus):
+            self._status.events += step.begins
+            self._status.activity = "waiting for presence" if self._gate.waiting else "recording an event"
+        for held in step.held:
+            self._record(held.tag, held.wall_ms, step.event, begins=step.begins)
+
+    def _record(self, tag: Tag, wall_ms: int, event: Event | None, *, begins: bool = False) -> None:
+        if tag.keyframe and (self._segment is None or self._is_due(self._segment, tag, wall_ms)):
+            self._next_segment(tag, wall_ms, event, begins=begins and self._segment is None)
         if self._segment is None:
             return
         if tag.keyframe and not self._segment.part.exists():
             # The child would go on writing to a file that has no name any more.
             self._segment.cancel()
             raise disk_error(self._what, "no such file")
+        self._unsaved.add(Held(tag, wall_ms))
         try:
             self._segment.write(tag)
         except ChildDied as died:
-            raise self._disk_error(died.words) from None
-        except ChildStalled:
-            raise OutputError(f"{self._what}: the disk took nothing for {self._stall_s:g} s") from None
+            # By a signal: nobody's fault. With words of its own: the disk's.
+            if died.returncode >= 0 or not self._replaced(died):
+                raise self._disk_error(died.words) from None
+        except ChildStalled as stalled:
+            self._segment.cancel()  # it would not use the time to finish
+            if not self._replaced(stalled):
+                raise OutputError(f"{self._what}: the disk took nothing for {self._stall_s:g} s") from None
+
+    def _replaced(self, why: OutputError) -> bool:
+        """Give what a dead child has not written to another one, unless that happens too often."""
+        assert self._segment is not None
+        if self._cancelled or not self._replacements.spend():
+            return False
+        segment, self._segment = self._segment, None
+        on_disk_ms = self._finish(segment)
+        self._ending.at(segment, on_disk_ms)
+        again = self._unsaved.since(segment.start_ms + on_disk_ms + segment.step_ms / 2)
+        _log.warning("%s: %s; its last %d tags go to the next segment", segment.part, why, len(again))
+        if self._status is not None:
+            self._status.starts += 1
+        for held in again:
+            self._record(held.tag, held.wall_ms, segment.event)
+        return True
+
+    def _is_due(self, segment: Segment, tag: Tag, wall_ms: int) -> bool:
+        """Whether the next segment begins with this keyframe."""
+        length_ms = tag.timestamp_ms - segment.start_ms
+        if not self._by_clock:
+            return length_ms >= self._segment_ms
+        # A clock that is put back again and again must not make a segment endless.
+        cut = wall_ms // self._segment_ms != segment.wall_ms // self._segment_ms
+        return cut or length_ms >= 2 * self._segment_ms
 
     def close(self) -> None:
         """Close the last segment and wait until all are whole."""
+        if isinstance(self._status, RecordStatus):
+            self._status.activity = ""
         if self._segment is not None:
             segment, self._segment = self._segment, None
             self._ending.at(segment, self._finish(segment))
@@ -150,6 +216,7 @@ class Recorder:
 
     def cancel(self) -> None:
         """Cut a blocked call short, from any thread. What is on disk stays playable."""
+        self._cancelled = True
         segment = self._segment
         if segment is not None:
             segment.cancel()
@@ -165,29 +232,48 @@ class Recorder:
     def _what(self) -> str:
         return f"cannot record to {self._directory}"
 
-    def _next_segment(self, tag: Tag) -> None:
-        assert self._header is not None, "open() comes first"
+    def _let_go(self) -> None:
+        """Close the segment, if one is open, on a thread of its own."""
         old, self._segment = self._segment, None
-        if old is not None:
-            # The old child may take its time with the disk; the new one is not to wait for it.
-            old.finish()
-            self._ending.at(old, old.duration_ms)
-            thread = threading.Thread(target=self._finish, args=(old,), name=f"{self._stream}:segment", daemon=True)
-            thread.start()
-            self._finishing = {part: running for part, running in self._finishing.items() if running.is_alive()}
-            self._finishing[old.part] = thread
+        if old is None:
+            return
+        # The old child may take its time with the disk; the new one is not to wait for it.
+        old.finish()
+        self._ending.at(old, old.duration_ms)
+        thread = threading.Thread(target=self._finish, args=(old,), name=f"{self._stream}:segment", daemon=True)
+        thread.start()
+        self._finishing = {part: running for part, running in self._finishing.items() if running.is_alive()}
+        self._finishing[old.part] = thread
+
+    def _next_segment(self, tag: Tag, wall_ms: int, event: Event | None, *, begins: bool) -> None:
+        assert self._header is not None, "open() comes first"
+        self._let_go()
+        self._unsaved.clear()
+        self._check_mount()
         if self._keeper is not None and self._shelf is not None:
             self._keeper.make_room(self._shelf)
         try:
-            part = self._names.next()
+            part = self._names.next(wall_ms)
         except OSError as exc:
             raise self._disk_error(exc.strerror or str(exc)) from None
-        child = Child(self._command(part, self._header), f"{self._stream}:record", stall_s=self._stall_s)
-        self._segment = Segment(child, part, tag.timestamp_ms, self._now_ms(), self._ending.gap_ms(tag.timestamp_ms))
+        child = Child(
+            self._command(part, self._header),
+            f"{self._stream}:record",
+            stall_s=self._stall_s,
+            pipe_bytes=_PIPE_BYTES,
+        )
+        start_ms = tag.timestamp_ms
+        gap_ms = _late_ms(event, start_ms) if event and begins else self._ending.gap_ms(start_ms)
+        self._segment = Segment(child, part, start_ms, wall_ms, gap_ms, event)
         try:
             child.write(self._header.wire)
         except ChildDied as died:
             raise self._disk_error(died.words) from None
+
+    def _check_mount(self) -> None:
+        if self._mount is not None and not self._mount.is_mount():
+            # The directory below would be on another disk, that nobody meant to fill.
+            raise OutputError(f"{self._what}: {self._mount} is not mounted any more", hint="is the disk plugged in?")
 
     def _command(self, part: Path, header: StreamHeader) -> list[str]:
         name, options = FORMATS[self._container]
@@ -221,9 +307,8 @@ class Recorder:
         begin_ms, gap_ms = segment.wall_ms, segment.gap_before_ms
         entry = Entry(self._stream, final.name, begin_ms, begin_ms + duration_ms, final.stat().st_size)
         recovered = is_recovered(final.name)
-        self._index.closed(
-            replace(entry, frames=frames, gap_before_ms=gap_ms, gaps_ms=segment.gaps_ms, recovered=recovered)
-        )
+        entry = replace(entry, frames=frames, gap_before_ms=gap_ms, gaps_ms=segment.gaps_ms, recovered=recovered)
+        self._index.closed(replace(entry, **_why(segment)))
         if self._status is not None:
             with self._count_lock:
                 self._status.recordings += 1
@@ -249,6 +334,24 @@ class Recorder:
         self._names.follow(path.name for path in (*parts, *recordings(self._directory, self._stream)))
         if entries:
             self._ending.earlier(entries[-1].end_ms)
+
+
+def _why(segment: Segment) -> dict[str, Any]:
+    """What the index is told of the reason for a segment."""
+    event = segment.event
+    if event is None:
+        return {"reason": "always"}
+    return {
+        "reason": "presence",
+        "appeared_ms": event.wall_ms,
+        "pre_roll_ms": max(0, event.start_ms - segment.start_ms),
+    }
+
+
+def _late_ms(event: Event, start_ms: int) -> int:
+    """How much of an event is missing before its first segment, which begins at ``start_ms``."""
+    late_ms = start_ms - max(0, event.start_ms)
+    return late_ms if late_ms > GAP_MS else 0
 
 
 def _mount_point(directory: Path) -> Path:

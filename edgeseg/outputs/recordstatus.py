@@ -14,6 +14,7 @@ class RecordStatus(OutputStatus):
     What is kept, and how much room there is, is as retention saw it last.
     """
 
+    events: int = 0  # that were begun to be recorded, where only events are
     recovered: int = 0  # segments that were saved after a crash
     gaps_ms: int = 0  # stream that no segment holds
     kept_segments: int = 0

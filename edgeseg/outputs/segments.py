@@ -17,7 +17,7 @@ PART = ".part"
 
 # ffmpeg's name of each container's format, and how it is asked to leave something playable behind kill -9.
 FORMATS: dict[str, tuple[str, dict[str, str | int]]] = {
-    "mp4": ("mp4", {"movflags": "+empty_moov+default_base_moof+frag_keyframe", "frag_duration": 1_000_000}),
+    "mp4": ("mp4", {"movflags": "+empty_moov+default_base_moof+frag_keyframe", "frag_duration": 500_000}),
     "mkv": ("matroska", {"cluster_time_limit": 1000}),
     "ts": ("mpegts", {"muxdelay": 0, "muxpreload": 0}),
 }
@@ -78,13 +78,13 @@ class Names:
         for name in names:
             self._last_ms = max(self._last_ms, stamp_ms(self._stream, name) or 0)
 
-    def next(self) -> Path:
-        """Make an empty part for a segment that begins now.
+    def next(self, began_ms: int | None = None) -> Path:
+        """Make an empty part for a segment that began at ``began_ms`` (ms since the epoch), or begins now.
 
         Raises:
             OSError: the disk does not take it.
         """
-        ms = max(self._now_ms(), self._last_ms + 1)
+        ms = max(self._now_ms() if began_ms is None else began_ms, self._last_ms + 1)
         while not self._take(part := self._part(ms)):
             ms += 1
         self._last_ms = ms
@@ -166,7 +166,7 @@ def measure(path: Path) -> tuple[int, int]:
         times.extend(
             float(packet.dts * packet.time_base)
             for packet in container.demux(video=0)
-            if packet.size and packet.dts is not None and packet.time_base is not None
+            if packet.size and not packet.is_corrupt and packet.dts is not None and packet.time_base is not None
         )
     if len(times) < 2:
         return len(times), 0

@@ -32,6 +32,9 @@ class RecordingCollector(Collector):
             "edgeseg_recording_segments_total", "Recording segments that were closed.", labels=_LABELS
         )
         recorded = CounterMetricFamily("edgeseg_recording_bytes_total", "Bytes handed to the recorder.", labels=_LABELS)
+        events = CounterMetricFamily(
+            "edgeseg_recording_events_total", "Events that were begun to be recorded.", labels=_LABELS
+        )
         recovered = CounterMetricFamily(
             "edgeseg_recording_recovered_total", "Segments that were saved after they were cut off.", labels=_LABELS
         )
@@ -57,6 +60,7 @@ class RecordingCollector(Collector):
                 segments.add_metric(labels, status.recordings)
                 recorded.add_metric(labels, status.sent_bytes)
             if isinstance(status, RecordStatus):
+                events.add_metric(labels, status.events)
                 recovered.add_metric(labels, status.recovered)
                 gaps.add_metric(labels, status.gaps_ms / 1000)
                 for reason in _REASONS:
@@ -65,4 +69,4 @@ class RecordingCollector(Collector):
                 size.add_metric(labels, status.kept_bytes)
                 oldest.add_metric(labels, status.oldest_at)
                 free.add_metric(labels, status.free_bytes)
-        yield from (segments, recorded, recovered, gaps, removed, kept, size, oldest, free)
+        yield from (segments, recorded, events, recovered, gaps, removed, kept, size, oldest, free)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
@@ -35,7 +36,10 @@ def _stream(status: StreamStatus, now: float) -> dict[str, Any]:
         "last_output_age_s": round(now - status.last_output_at, 3) if status.last_output_at else None,
         "latency": _sum(status.latency),
         "mask_age": _sum(status.mask_age),
+        "device": redact(status.device),
+        "governor": asdict(status.governor) if status.governor else None,
         "frames": {f"{stage}.{outcome}": n for (stage, outcome), n in sorted(status.frames.copy().items())},
+        "present": status.present,
         "reconnects": status.reconnects,
         "outputs": [_output(output) for output in status.outputs.copy()],
     }
@@ -47,6 +51,7 @@ def _output(output: OutputStatus) -> dict[str, Any]:
         "kind": output.kind,
         "where": redact(output.where),
         "state": output.state.value,
+        "activity": output.activity,
         "reason": redact(output.reason),
         "reconnects": output.reconnects,
         "sent_bytes": output.sent_bytes,

@@ -79,6 +79,7 @@ class _StreamCollector(Collector):
         statuses = [view.status for view in list(self._streams.values())]
         now = time.monotonic()
         yield from self._facts(statuses, now)
+        yield from self._governors(statuses)
         yield from self._counters(statuses)
         yield from self._histograms(statuses)
 
@@ -96,10 +97,13 @@ class _StreamCollector(Collector):
         queue = GaugeMetricFamily(
             "edgeseg_queue_length", "Items waiting between two stages.", labels=["stream", "queue"]
         )
+        presence = GaugeMetricFamily("edgeseg_presence", "1 while somebody is in the picture.", labels=["stream"])
         for status in statuses:
+            presence.add_metric([status.name], status.present and status.state is State.RUNNING)
             # A model may be configured as a path: its last part is enough, and says nothing about the disk.
             model = redact(PurePath(status.model).name)
-            info.add_metric([status.name], {"model": model, "effect": redact(status.effect)})
+            facts = {"model": model, "effect": redact(status.effect), "device": redact(status.device)}
+            info.add_metric([status.name], facts)
             _add_state(state, [status.name], status.state)
             width.add_metric([status.name], status.width)
             height.add_metric([status.name], status.height)
@@ -107,7 +111,24 @@ class _StreamCollector(Collector):
             age.add_metric([status.name], now - (status.last_output_at or self._daemon.started_at))
             for name, length in status.queues.copy().items():
                 queue.add_metric([status.name, name], length)
-        yield from (info, state, width, height, rate, age, queue)
+        yield from (info, state, width, height, rate, age, queue, presence)
+
+    def _governors(self, statuses: list[StreamStatus]) -> Iterator[Metric]:
+        level = GaugeMetricFamily(
+            "edgeseg_governor_level", "How many steps down an overloaded stream is; 0 is all of it.", labels=["stream"]
+        )
+        keep = GaugeMetricFamily(
+            "edgeseg_governor_rate_ratio", "Share of the source's pictures that is shown.", labels=["stream"]
+        )
+        every = GaugeMetricFamily(
+            "edgeseg_governor_mask_every", "How many pictures share a mask; 1: each has its own.", labels=["stream"]
+        )
+        for status in statuses:
+            if status.governor is not None:
+                level.add_metric([status.name], status.governor.level)
+                keep.add_metric([status.name], status.governor.keep)
+                every.add_metric([status.name], status.governor.mask_every)
+        yield from (level, keep, every)
 
     def _counters(self, statuses: list[StreamStatus]) -> Iterator[Metric]:
         frames = CounterMetricFamily(
@@ -119,14 +140,25 @@ class _StreamCollector(Collector):
         restarts = CounterMetricFamily(
             "edgeseg_encoder_restarts_total", "How often the encoder was started again.", labels=["stream"]
         )
+        reloads = CounterMetricFamily(
+            "edgeseg_model_reloads_total",
+            "How often a failing model was loaded again, and how that went.",
+            labels=["stream", "outcome"],
+        )
         encoded = CounterMetricFamily("edgeseg_encoded_bytes_total", "Bytes out of the encoder.", labels=["stream"])
+        came = CounterMetricFamily(
+            "edgeseg_presence_appearances_total", "How often somebody came into the picture.", labels=["stream"]
+        )
         for status in statuses:
+            came.add_metric([status.name], status.appearances)
             for (stage, outcome), count in status.frames.copy().items():
                 frames.add_metric([status.name, stage, outcome], count)
             reconnects.add_metric([status.name], status.reconnects)
             restarts.add_metric([status.name], max(0, status.encoder_starts - 1))
             encoded.add_metric([status.name], status.encoded_bytes)
-        yield from (frames, reconnects, restarts, encoded)
+            for outcome, count in status.model_reloads.items():
+                reloads.add_metric([status.name, outcome], count)
+        yield from (frames, reconnects, restarts, reloads, encoded, came)
 
     def _histograms(self, statuses: list[StreamStatus]) -> Iterator[Metric]:
         stages = HistogramMetricFamily(

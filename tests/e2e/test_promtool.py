@@ -35,11 +35,11 @@ def test_metrics_are_clean() -> None:
 
 
 def test_rules_are_right() -> None:
-    assert "8 rules found" in promtool("check", "rules", str(RULES))
+    assert "9 rules found" in promtool("check", "rules", str(RULES))
 
 
 def test_rules_fire_on_what_they_are_about(tmp_path: Path) -> None:
-    """`promtool test rules`: a camera that is away, an output that backs off, covered frames; and peace elsewhere."""
+    """`promtool test rules`: a camera that is away, an output that backs off, covered frames, overload; and peace elsewhere."""
 
     def series(name: str, values: str, **labels: str) -> dict[str, str]:
         within = ",".join(f'{label}="{text}"' for label, text in {**labels, "instance": "box"}.items())
@@ -57,6 +57,8 @@ def test_rules_fire_on_what_they_are_about(tmp_path: Path) -> None:
         "input_series": [
             series("edgeseg_last_output_age_seconds", "31x20", stream="door"),
             series("edgeseg_last_output_age_seconds", "0.03x20", stream="yard"),
+            series("edgeseg_governor_level", "2x40", stream="door"),
+            series("edgeseg_governor_level", "0x40", stream="yard"),
             series("edgeseg_output_state", "0x20", **live),
             series("edgeseg_output_state", "0x20", **viewers),
             series("edgeseg_frames_total", "0+30x20", stream="door", stage="composite", outcome="covered"),
@@ -70,6 +72,14 @@ def test_rules_fire_on_what_they_are_about(tmp_path: Path) -> None:
                 "journalctl -u edgeseg tells why; /api/streams gives the reason too.",
                 stream="door",
             ),
+            alert(
+                "EdgesegOverloaded",
+                "warning",
+                "stream door: box is overloaded (level 2)",
+                "Fewer pictures are shown than the camera sends. edgeseg_stage_seconds tells which stage takes the time.",
+                stream="door",
+            )
+            | {"eval_time": "8m"},
             alert("EdgesegOutputDown", "warning", "output live of stream door on box is not running", **live),
             alert(
                 "EdgesegMaskLost",

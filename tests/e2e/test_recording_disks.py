@@ -70,7 +70,7 @@ class House:
             directory, "door", segment_s=2, status=self.status, keeper=self.keeper, retention=retention, stall_s=2.0
         )
         self._feeds = [
-            Feed("door:record", recorder, self.status, queue_s=4.0, backoff=Backoff(0.1, 0.2)),
+            Feed("door:record", recorder, self.status, queue_s=12.0, backoff=Backoff(0.1, 0.2)),
             Feed("door:live", self.neighbour, self.neighbour_status),
         ]
 

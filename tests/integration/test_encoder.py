@@ -329,7 +329,8 @@ def test_pictures_do_not_wait_for_sound_that_never_comes(ffmpeg: str) -> None:
 
 
 def test_drop_oldest_drops_counts_and_gives_back(one_ffmpeg: str) -> None:
-    rig = Rig(EncoderSettings(one_ffmpeg), RawFormat(640, 480, Fraction(10), Colour()), WhenFull.DROP_OLDEST)
+    raw = RawFormat(640, 480, Fraction(10), Colour())
+    rig = Rig(EncoderSettings(one_ffmpeg), raw, WhenFull.DROP_OLDEST, stall_s=20)
     rig.show(0)
     wait_until(lambda: rig.pictures, 5, "the first picture")
     os.kill(rig.child.pid, signal.SIGSTOP)

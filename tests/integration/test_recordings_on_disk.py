@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -87,7 +89,7 @@ def test_the_index_says_what_the_files_hold(clip: Clip, tmp_path: Path) -> None:
 def test_a_clock_that_steps_changes_neither_the_order_nor_the_pictures(
     step_ms: int, clip: Clip, tmp_path: Path
 ) -> None:
-    readings = iter([1_767_355_200_000, *(1_767_355_200_000 + step_ms + at for at in range(0, 60_000, 500))])
+    readings = itertools.chain([1_767_355_200_000], itertools.count(1_767_355_200_000 + step_ms, 10))
     now_ms = 0
 
     def clock() -> int:
@@ -104,9 +106,38 @@ def test_a_clock_that_steps_changes_neither_the_order_nor_the_pictures(
     assert sorted(path for path in tmp_path.iterdir() if path.suffix == ".mp4")[:-1] == by_name
 
 
-def test_what_a_killed_child_has_lost_is_a_gap_in_the_index(clip: Clip, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_what_a_child_has_not_written_is_given_to_the_next(
+    container: str, how: signal.Signals, clip: Clip, tmp_path: Path
+) -> None:
+    told = status()
+    recorder = Recorder(tmp_path, "door", status=told, container=container, stall_s=3)
+    recorder.open(clip[0])
+    write(recorder, between(clip, 0, 1))
+    (part,) = tmp_path.glob("*.part")
+    child = child_of(part)
+    os.kill(child, how)
+    wait_until(lambda: how is signal.SIGSTOP or is_dead(child), what="the end of the child")
+    count = 9  # more than a pipe takes
+    write(recorder, (tag for tag in laps(clip[1], count) if tag.timestamp_ms >= 1000))
+    recorder.close()
+    assert not Path(f"/proc/{child}").exists()
+    assert told.starts == 1  # the feed counts the first
+    *_, last = entries = sorted(read_index(tmp_path), key=lambda entry: entry.file)
+    assert last.gap_before_ms in (0, None)
+    numbers = numbers_in(tmp_path / last.file)
+    # The last segment goes to the end, and begins where the first has ended or before.
+    reaches = numbers_in(tmp_path / entries[0].file)[-1] if len(entries) > 1 else -1
+    assert numbers[0] <= reaches + 1
+    assert numbers[0] + len(numbers) == count * SECONDS * FPS
+    assert all((b - a) % (SECONDS * FPS) == 1 for a, b in pairwise(numbers))
+
+
+def test_what_a_child_that_is_killed_too_soon_again_has_lost_is_a_gap_in_the_index(clip: Clip, tmp_path: Path) -> None:
     told = status()
     recorder = Recorder(tmp_path, "door", status=told)
+    assert recorder._replacements.spend()  # as if it had happened a moment ago
     recorder.open(clip[0])
     write(recorder, between(clip, 0, 2))
     (part,) = tmp_path.glob("*.part")
@@ -209,14 +240,15 @@ def test_a_disk_that_hangs_is_given_up_and_what_is_there_is_kept(
     clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "_FINISH_S", 0.2)
-    recorder = Recorder(tmp_path, "door", stall_s=0.3)
+    recorder = Recorder(tmp_path, "door", stall_s=2)
+    assert recorder._replacements.spend()
     recorder.open(clip[0])
     write(recorder, clip[1])
     (part,) = tmp_path.glob("*.part")
     child = child_of(part)
     wait_until(lambda: most_of_it(part, between(clip, 0, 2)), what="some of it on the disk")
     os.kill(child, signal.SIGSTOP)
-    with pytest.raises(OutputError, match=r"the disk took nothing for 0.3 s"):
+    with pytest.raises(OutputError, match=r"the disk took nothing for 2 s"):
         write(recorder, laps(clip[1], 1000))
     recorder.close()
     (kept,) = recordings(tmp_path, "door")

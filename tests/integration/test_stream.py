@@ -180,16 +180,21 @@ class KillsTheEncoder(FakeSource):
     def read(self):
         self._left -= 1
         if self._left == 0:
-            child = self._rig.stream._encoder._child
+            encoder = self._rig.stream._encoder
+            wait_until(lambda: encoder._gave, 10, "the encoder to work")
+            child = encoder._current._child
             os.kill(child.pid, signal.SIGKILL)
             child.wait(5)
         return super().read()
 
 
 @pytest.mark.parametrize("audio", [None, AAC], ids=["silent", "with sound"])
-def test_an_encoder_that_died_is_replaced_at_the_next_run(rig: Rig, audio: AudioFormat | None) -> None:
+def test_an_encoder_that_died_is_replaced_at_once_and_then_at_the_next_run(rig: Rig, audio: AudioFormat | None) -> None:
     """With sound, the source's thread may be the one that meets the failure first."""
     items = mixed(200) if audio else pictures(200)
+    rig.stream.play(KillsTheEncoder(rig, items, 60, audio=audio))
+    assert rig.status.encoder_starts == 2
+    wait_until(lambda: rig.viewer.times()[-1] == 199 * 40, 10, "the last picture, from the second encoder")
     with pytest.raises(EncoderError, match="the encoder"):
         rig.stream.play(KillsTheEncoder(rig, items, 60, audio=audio))
     before = len(rig.viewer.times())
@@ -198,7 +203,7 @@ def test_an_encoder_that_died_is_replaced_at_the_next_run(rig: Rig, audio: Audio
     times = rig.viewer.times()
     assert len(times) == before + 10
     assert times == sorted(set(times))
-    assert rig.status.encoder_starts == 2
+    assert rig.status.encoder_starts == 3
 
 
 def test_the_stop_event_ends_a_paced_file_at_once() -> None:
@@ -236,7 +241,7 @@ def test_the_rate_shown_is_the_rate(rig: Rig) -> None:
 def test_nothing_is_left_behind(rig: Rig) -> None:
     before = threading.active_count()
     rig.stream.play(FakeSource(pictures(3)))
-    child = rig.stream._encoder._child
+    child = rig.stream._encoder._current._child
     rig.stream.finish()
     assert child.poll() == 0
     wait_until(lambda: threading.active_count() <= before, 5, "the end of the threads")

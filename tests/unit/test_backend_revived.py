@@ -48,13 +48,21 @@ class House:
         self.tried: list[str] = []
         self.lost: set[str] = set()
         self.told: list[str] = []
+        self.reloaded: list[bool] = []
         self.broken = False
         self.closed = 0
         self.distrusted = 0
 
     @contextmanager
     def backend(self, fallback: str | None = None) -> Iterator[Revived]:
-        made = Revived(lambda: Model(self), fallback, self.told.append, failing_s=0.0, backoff=Backoff(0.01, 0.05))
+        made = Revived(
+            lambda: Model(self),
+            fallback,
+            self.told.append,
+            failing_s=0.0,
+            backoff=Backoff(0.01, 0.05),
+            reloaded=self.reloaded.append,
+        )
         try:
             yield made
         finally:
@@ -114,6 +122,9 @@ def test_until_it_is_there_pictures_are_refused_at_once(caplog: pytest.LogCaptur
         wait_until(lambda: len(house.tried) > 4, 5, "several tries")
         house.broken, house.lost = False, set()
         wait_until(answers(backend), 5, "the device's return")
+        assert house.reloaded.pop()
+        assert len(house.reloaded) >= 4
+        assert not any(house.reloaded)
     told = [record.message for record in caplog.records if "trying again" in record.message]
     assert told == ["no device 'CPU' on this machine; trying again until it works"]  # once
 
@@ -146,6 +157,7 @@ def test_a_lost_device_gives_way_to_the_fallback() -> None:
         house.broken = False
         wait_until(answers(backend), 5, "the fallback")
     assert house.told == ["GPU", "CPU"]
+    assert house.reloaded == [True]
 
 
 def test_the_fallback_is_taken_at_the_start_too() -> None:

@@ -80,3 +80,12 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_shipped_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "-c", str(ROOT / "config.yaml")]) == 0
     assert "test: test: → selfie, blur → HTTP only" in capsys.readouterr().out
+
+
+def test_a_recording_of_events_says_when(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "edgeseg.yaml"
+    record = "{directory: /srv/rec, when: on_presence, pre_roll_s: 10}"
+    file.write_text(f"streams: {{door: {{source: 'test:', record: {record}}}}}", encoding="utf-8")
+    assert cli.main(["check", "-c", str(file)]) == 0
+    out, _ = capsys.readouterr()
+    assert "→ /srv/rec (when somebody is there, from 10 s before to 5 s after)" in out

@@ -288,8 +288,20 @@ def test_sentences(text: str, problem: str) -> None:
         ("streams: {a: {source: ''}}", "config.yaml:1: streams.a.source: is empty"),
         ("http: {host: 0.0.0.0}\nstreams: {a: {source: x}}", "config.yaml:1: http.host: '0.0.0.0' can be reached"),
         ("http: {token: 1234}\nstreams: {a: {source: x}}", "config.yaml:1: http.token: must be text, not 1234"),
+        (
+            "streams: {a: {source: x, record: on_presence}}",
+            "config.yaml:1: streams.a.record: needs a folder (write {directory: …, when: on_presence})",
+        ),
+        (
+            "streams: {a: {source: x, record: {directory: y, cut: clock, segment_s: 7}}}",
+            "config.yaml:1: streams.a.record.segment_s: must divide a day with 'cut: clock' (60, 300, 900 or 3600, say)",
+        ),
+        (
+            "streams: {a: {source: x, record: {directory: y, when: on_presence, pre_roll_s: 60}, encoder: {bitrate: 50M}}}",
+            "config.yaml:1: streams.a.record.pre_roll_s: takes 388 MB of memory at that bit rate; 67 MB are allowed",
+        ),
     ],
-    ids=range(23),
+    ids=range(26),
 )
 def test_files_that_are_wrong_as_a_whole(text: str, problem: str) -> None:
     assert any(line.startswith(problem) for line in problems(text)), problems(text)
@@ -398,6 +410,7 @@ def test_warnings_tell_what_is_allowed_and_risky() -> None:
           c: {source: x, enabled: false}
           d: {source: x, publish: [{url: 'rtmp://0.0.0.0:1935/live/d', listen: true}, 'rtmp://u:p@h/a/k']}
           e: {source: x, allow_uncovered: true, mask: {on_mask_loss: uncovered}}
+          f: {source: x, record: {directory: y, pre_roll_s: 10}}
     """)
     told = "\n".join(warnings(config))
     for words in (
@@ -410,6 +423,7 @@ def test_warnings_tell_what_is_allowed_and_risky() -> None:
         "d: whoever reaches the listening",
         "d: a password goes over rtmp://",
         "e: the bare camera picture leaves the box whenever",
+        "f: everything is recorded: record.pre_roll_s need 'when: on_presence'",
     ):
         assert words in told
     assert isinstance(config.streams["a"].effect, PassthroughEffect)

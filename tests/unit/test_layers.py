@@ -21,9 +21,10 @@ STAGES = {
     "backends": {"backoff", "flatbuffer", "ovruntime"},
     "masks": set(),
     "effects": {"colour", "frames", "kernels"},
-    "encoding": {"frames", "queues", "flv"},
+    "encoding": {"backoff", "frames", "queues", "flv"},
     # The hub's tags are FLV: who writes them elsewhere has to move their times.
-    "outputs": {"backoff", "flv", "retiming"},
+    # Who was seen when is told to the recorder of events.
+    "outputs": {"backoff", "flv", "presence", "retiming"},
 }
 # Rooms beside the way of a frame, where models are made ready and judged, and what each may import. None of them is
 # part of a daemon that runs.

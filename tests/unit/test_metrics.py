@@ -12,7 +12,7 @@ from prometheus_client.samples import Sample
 from edgeseg.outputs.recordstatus import RecordStatus
 from edgeseg.redact import learn_secret
 from edgeseg.service.metrics import build_registry, exposition
-from edgeseg.status import DaemonStatus, LatestFrame, OutputStatus, StreamStatus, Subscriber
+from edgeseg.status import DaemonStatus, GovernorStatus, LatestFrame, OutputStatus, StreamStatus, Subscriber
 from edgeseg.types import State
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -52,6 +52,8 @@ def busy_stream(name: str = "door") -> Stream:
     for seconds in (0.0001, 0.003, 0.003, 99.0):
         status.stage("infer").observe(seconds)
     recorder = RecordStatus("disk", "record", "/var/lib/edgeseg", State.RUNNING, sent_bytes=70, recordings=7)
+    recorder.events = 6
+    status.present, status.appearances = True, 9
     recorder.recovered, recorder.gaps_ms, recorder.removed = 1, 2500, {"age": 4}
     recorder.kept_segments, recorder.kept_bytes, recorder.oldest_at, recorder.free_bytes = 3, 30, 1.7e9, 5000
     status.outputs = [
@@ -78,6 +80,18 @@ def test_counters_are_the_statuses() -> None:
     assert value(samples, "edgeseg_build_info", version="1.2.3") == 1
 
 
+def test_a_model_that_was_loaded_again_elsewhere_is_told() -> None:
+    stream = busy_stream()
+    stream.status.runs_on("GPU")
+    stream.status.model_reloaded(False)
+    stream.status.model_reloaded(True)
+    stream.status.runs_on("CPU")
+    _, samples = scrape(stream)
+    assert value(samples, "edgeseg_stream_info", stream="door", device="CPU") == 1
+    assert value(samples, "edgeseg_model_reloads_total", stream="door", outcome="ok") == 1
+    assert value(samples, "edgeseg_model_reloads_total", stream="door", outcome="failed") == 1
+
+
 def test_histograms_are_cumulative_and_complete() -> None:
     _, samples = scrape(busy_stream())
     buckets = {sample.labels["le"]: sample.value for sample in samples["edgeseg_stage_seconds_bucket"]}
@@ -98,6 +112,15 @@ def test_only_recorders_have_recordings() -> None:
     _, samples = scrape(busy_stream())
     assert value(samples, "edgeseg_recording_segments_total") == 7
     assert value(samples, "edgeseg_recording_bytes_total", output="disk") == 70
+    assert value(samples, "edgeseg_recording_events_total", output="disk") == 6
+
+
+def test_who_is_there_is_told_while_the_stream_runs() -> None:
+    stream = busy_stream()
+    assert value(scrape(stream)[1], "edgeseg_presence", stream="door") == 1
+    assert value(scrape(stream)[1], "edgeseg_presence_appearances_total", stream="door") == 9
+    stream.status.state = State.BACKING_OFF
+    assert value(scrape(stream)[1], "edgeseg_presence", stream="door") == 0
 
 
 def test_recorders_tell_what_is_kept_what_is_missing_and_how_much_room_there_is() -> None:
@@ -145,3 +168,13 @@ def test_every_metric_is_documented_and_nothing_else_is() -> None:
 def test_no_rate_is_told_of_pictures_that_do_not_come(fps: float, last_at: float, told: float) -> None:
     status = StreamStatus("door", fps=fps, last_output_at=last_at)
     assert status.rate(100.0) == told
+
+
+def test_the_governor_tells_what_it_does_and_only_where_there_is_one() -> None:
+    door, clip = busy_stream("door"), busy_stream("clip")
+    door.status.governor = GovernorStatus(2, 5, 0.5, 3)
+    _, samples = scrape(door, clip)
+    assert value(samples, "edgeseg_governor_level", stream="door") == 2
+    assert value(samples, "edgeseg_governor_rate_ratio", stream="door") == 0.5
+    assert value(samples, "edgeseg_governor_mask_every", stream="door") == 3
+    assert [sample.labels["stream"] for sample in samples["edgeseg_governor_level"]] == ["door"]

@@ -13,13 +13,16 @@ import pytest
 from edgeseg.effects.passthrough import Passthrough
 from edgeseg.errors import EncoderError, InferenceError
 from edgeseg.frames import Canvas, CanvasPool
+from edgeseg.governor import GovernorSettings, Step
 from edgeseg.masks import MaskRefiner, RefineSettings
 from edgeseg.outlet import Outlet
 from edgeseg.pipeline import Pipeline, Stages, TimedFrame
 from edgeseg.placement import Placement
+from edgeseg.presence import Presence, PresenceSettings, Sighting
 from edgeseg.queues import FrameQueue, WhenFull
 from edgeseg.sampling import Sampler
 from edgeseg.status import LatestFrame, StreamStatus
+from edgeseg.throttle import Throttle
 from edgeseg.types import U8, Colour, Effect, Frame, Mask, Recipe, SourceFormat
 from tests.fakes_effect import Bare, BreaksHalfWay, KeepOrGrey
 from tests.fakes_source import picture
@@ -78,14 +81,21 @@ class Bench:
         source: SourceFormat | None = None,
         output: tuple[int, int] | None = None,
         fit: str = "contain",
+        throttle: Throttle | None = None,
     ) -> None:
         self.backend, self.encoder = Backend(), Encoder()
         self.status, self.latest = StreamStatus("door"), LatestFrame()
         self.refiner = MaskRefiner(RefineSettings(feather=0.0))
         self.frames: FrameQueue[TimedFrame] = FrameQueue(4, WhenFull.WAIT)
         self.failures: list[BaseException] = []
+        self.presence = Presence(PresenceSettings(frames=2, gone_frames=2))
         stages = Stages(
-            Sampler(Recipe("stub", "", 32, 24)), self.backend, self.refiner, effect or KeepOrGrey(), uncovered
+            Sampler(Recipe("stub", "", 32, 24)),
+            self.backend,
+            self.refiner,
+            effect or KeepOrGrey(),
+            uncovered,
+            self.presence,
         )
         placement = Placement(source or SourceFormat(*SIZE, Fraction(25), Colour(), False), output, fit)
         outlet = Outlet(lambda _: None, lambda: None)
@@ -99,6 +109,7 @@ class Bench:
             self.status,
             self.latest,
             self.failures.append,
+            throttle,
         )
 
     def show(self, frame: Frame, timestamp_ms: int | None = None) -> Frame:
@@ -283,3 +294,90 @@ def test_canvases_keep_the_colour_and_take_the_time() -> None:
     assert (first.pts, second.pts) == (10, 20)
     assert second.time_base == Fraction(1, 90_000)
     assert first.y is not second.y
+
+
+class OnStep(Throttle):
+    """On a step of the test's choice."""
+
+    def __init__(self, mask_every: int, max_mask_age_s: float) -> None:
+        super().__init__(GovernorSettings(max_mask_age_s=max_mask_age_s), StreamStatus("door"))
+        self.chosen = Step(1, Fraction(1), mask_every)
+        self.told: list[bool] = []
+
+    @property
+    def step(self) -> Step:
+        return self.chosen
+
+    def worked(self, seconds: float, *, reused: bool) -> None:
+        assert 0 < seconds < 10
+        self.told.append(reused)
+
+
+def filmed(number: int, at_ms: int) -> Frame:
+    return replace(picture(number, pts=at_ms), captured_at=at_ms / 1000)
+
+
+def infers_by_turns(bench: Bench) -> None:
+    """Keep everything, nothing, everything …: the mask that is shown tells of which inference it is."""
+    turns = iter(range(100))
+    bench.backend.answer = lambda tensor: np.full(tensor.shape[:2], 255 * (1 - next(turns) % 2), np.uint8)
+
+
+def kept(bench: Bench, frames: int, every_ms: int = 40) -> list[bool]:
+    shown = []
+    for number in range(frames):
+        source = filmed(number, number * every_ms)
+        shown.append(bool((bench.show(source, number * every_ms).y == source.y).all()))
+    return shown
+
+
+def test_on_a_step_that_says_so_pictures_share_a_mask_and_are_counted() -> None:
+    throttle = OnStep(3, 0.5)
+    bench = Bench(throttle=throttle)
+    infers_by_turns(bench)
+    assert kept(bench, 9) == [True] * 3 + [False] * 3 + [True] * 3
+    assert throttle.told == [False, True, True] * 3
+    assert bench.status.frames[("infer", "ok")] == bench.status.frames[("composite", "ok")] == 3
+    assert bench.status.frames[("composite", "reused_mask")] == 6
+
+
+@pytest.mark.parametrize(("every", "age_s"), [(1, 0.5), (3, 0.0), (3, 0.039)])
+def test_without_leave_each_picture_has_its_own_mask(every: int, age_s: float) -> None:
+    bench = Bench(throttle=OnStep(every, age_s))
+    infers_by_turns(bench)
+    assert kept(bench, 4) == [True, False, True, False]
+    assert ("composite", "reused_mask") not in bench.status.frames
+
+
+def test_an_inference_that_fails_is_not_hidden_by_an_older_mask() -> None:
+    bench = Bench(throttle=OnStep(2, 0.5))
+    bench.show(filmed(0, 0), 0)
+    bench.show(filmed(1, 40), 40)
+    bench.backend.error = InferenceError("gone")
+    assert is_cover(bench.show(filmed(2, 80), 80))
+    assert is_cover(bench.show(filmed(3, 120), 120))
+    bench.backend.error = None
+    assert not is_cover(bench.show(filmed(4, 160), 160))
+
+
+def test_who_is_there_is_known_before_the_picture_goes_out_and_a_lost_mask_says_nothing() -> None:
+    bench = Bench()
+    bench.show(picture(0), 0)
+    bench.encoder.error = EncoderError("gone")
+    with pytest.raises(EncoderError):
+        bench.show(picture(1), 40)
+    assert bench.presence.sightings == (Sighting(0, 40),)
+    bench.encoder.error = None
+    bench.backend.error = InferenceError("gone")
+    for number in range(2, 10):
+        bench.show(picture(number), number * 40)
+    assert bench.presence.sightings == (Sighting(0, 40),)
+
+
+def test_a_mask_that_is_shared_is_no_second_sign_of_somebody() -> None:
+    bench = Bench(throttle=OnStep(2, 0.5))
+    bench.show(filmed(0, 0), 0)
+    bench.show(filmed(1, 40), 40)
+    assert not bench.presence.present
+    bench.show(filmed(2, 80), 80)
+    assert bench.presence.present

@@ -50,12 +50,16 @@ def test_a_line_says_everything_in_plain_json(tmp_path: Path) -> None:
         "gap_before_ms": 250,
         "gaps_ms": 700,
         "recovered": True,
+        "reason": None,
+        "appeared_ms": None,
+        "pre_roll_ms": 0,
     }
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     index = Index(tmp_path)
-    entries = [entry(0), entry(1, "yard"), Entry("door", name(2), START, START, 0)]
+    event = Entry("door", name(3), START, START, 0, reason="presence", appeared_ms=START + 5200, pre_roll_ms=5200)
+    entries = [entry(0), entry(1, "yard"), Entry("door", name(2), START, START, 0), event]
     for each in entries:
         index.closed(each)
     assert read_index(tmp_path) == entries

@@ -84,7 +84,8 @@ function told(status) {
   if (status.kind === "viewers") return status.viewers === 1 ? "1 viewer" : `${status.viewers} viewers`;
   const megabytes = status.sent_bytes / 1e6;
   const sent = megabytes < 1000 ? `${megabytes.toFixed(1)} MB` : `${(megabytes / 1000).toFixed(2)} GB`;
-  return status.dropped_tags > 0 ? `${sent}, ${status.dropped_tags} dropped` : sent;
+  const dropped = status.dropped_tags > 0 ? `${status.dropped_tags} dropped` : "";
+  return [sent, dropped, status.activity].filter(Boolean).join(", ");
 }
 
 function element(tag, className, text = "") {
