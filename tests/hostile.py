@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -210,8 +209,13 @@ def read(url: str, name: str, *, within_s: float, timeout_s: float = 2.0) -> Rea
         said = str(exc)
     finally:
         source.close()
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Read(name, pictures, time.monotonic() - began, peak_mb, said)
+    return Read(name, pictures, time.monotonic() - began, _peak_mb(), said)
+
+
+def _peak_mb() -> float:
+    """The most memory that this program has had. ``getrusage`` would count what its parent had when it was forked."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 @dataclass(frozen=True, slots=True)
