@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from edgeseg.ffmpeg import find_ffmpeg
+from tests.equipment.live_camera import Film, LiveCamera
 from tests.equipment.onlooker import Onlooker
-from tests.faults.house import RICH, House, house, longest_step, stopped
+from tests.equipment.stamped_clip import even_times, write_stamped_clip
+from tests.faults.house import FPS, RICH, House, house, longest_step, stopped
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
 # What may be missing in the recording: one group of pictures.
 _GROUP_S = 2.0
+_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -30,8 +35,21 @@ def ffmpeg(tmp_path: Path) -> Path:
     return script
 
 
-def test_killed(tmp_path: Path) -> None:
-    with house(tmp_path, _stream(tmp_path)) as daemon, daemon.watch() as viewer:
+@pytest.fixture(params=["a file", "a camera"])
+def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, object]]:
+    """Of a source that waits while the encoder is away, and of one that does not."""
+    if request.param == "a file":
+        yield _stream(tmp_path)
+        return
+    path = tmp_path / "film.flv"
+    write_stamped_clip(path, times=even_times(_SECONDS, Fraction(FPS)), width=320, height=256)
+    with LiveCamera(Film.read(path)) as camera:
+        source = {"url": camera.url, "options": {"analyzeduration": "100000", "fpsprobesize": "0"}}
+        yield {**_stream(tmp_path), "source": source}
+
+
+def test_killed(stream: dict[str, object], tmp_path: Path) -> None:
+    with house(tmp_path, stream) as daemon, daemon.watch() as viewer:
         daemon.wait_for_frames(60)
         os.kill(daemon.encoder(), signal.SIGKILL)
         _comes_back(daemon, viewer)
@@ -39,12 +57,13 @@ def test_killed(tmp_path: Path) -> None:
     _lost_one_group_at_most(tmp_path / "victim")
 
 
-def test_hung(tmp_path: Path) -> None:
-    with house(tmp_path, _stream(tmp_path)) as daemon, daemon.watch() as viewer:
+def test_hung(stream: dict[str, object], tmp_path: Path) -> None:
+    with house(tmp_path, stream) as daemon, daemon.watch() as viewer:
         daemon.wait_for_frames(60)
         with stopped(daemon.encoder()):
             _comes_back(daemon, viewer)
         assert daemon.output("record", "reconnects") == 0
+        assert daemon.metric("edgeseg_source_reconnects_total", stream="victim") == 0
     _lost_one_group_at_most(tmp_path / "victim")
 
 
