@@ -13,6 +13,8 @@ from edgeseg.slate import Slate, SlateSettings
 
 _log = logging.getLogger(__name__)
 
+_STOPPING_S = 5.0
+
 
 class Idle:
     """A thread that looks at the outlet, and calls ``show`` some times a second while no picture comes.
@@ -47,10 +49,10 @@ class Idle:
             self._thread.start()
 
     def stop(self) -> None:
-        """End; no slate is shown when it returns."""
+        """End; no slate is shown when it returns, unless an encoder's driver holds it for longer than anybody waits."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_STOPPING_S)
 
     def _run(self) -> None:
         shown = False

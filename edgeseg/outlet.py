@@ -64,6 +64,22 @@ class Outlet:
                 self._slates = (*self._slates[-_REMEMBERED:], (timestamp_ms, None))
             self._put(canvas, timestamp_ms)
 
+    def audio(self, payload: bytes, timestamp_ms: int) -> None:
+        """A packet of the source's sound.
+
+        Raises:
+            EncoderError: the encoder cannot take it.
+        """
+        encoder = self._encoder
+        if encoder is not None:
+            encoder.audio(payload, timestamp_ms)
+
+    @property
+    def waiting(self) -> int:
+        """How many items the encoder has not taken yet."""
+        encoder = self._encoder
+        return 0 if encoder is None else encoder.queue_length
+
     def was_slate(self, timestamp_ms: int) -> bool:
         """Whether the picture of this time, as it leaves the encoder, is a slate."""
         return any(start <= timestamp_ms and (end is None or timestamp_ms < end) for start, end in self._slates)

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 
-from edgeseg.backoff import Budget
+from edgeseg.backoff import STABLE_S, Backoff, Budget
 from edgeseg.encoding.command import EncoderSettings, copies_audio
 from edgeseg.encoding.hub import Hub
 from edgeseg.encoding.matroska import RawFormat, can_carry
@@ -64,11 +64,15 @@ class Stream:
         self._timeline = Timeline()
         self._encoder: SteadyEncoder | None = None
         self._restarts = Budget()
+        self._speaking = threading.Lock()
         self._silence: Silence | None = None
         self._pool: CanvasPool | None = None
         self._raw: RawFormat | None = None
         self._encoder_lock = threading.RLock()  # the supervisor's thread and the slate's
         self._outlet = Outlet(self._recycle, lambda: status.count("encode", "dropped"))
+        self._slate_backoff = Backoff()
+        self._slate_since = self._slate_again_at = 0.0
+        self._slate_told = ""
         self._last_ms = 0
         self._playing = False
         self._throttle = Throttle(governor, status) if governor else None
@@ -129,9 +133,11 @@ class Stream:
             placement.sample_aspect_ratio,
             audio.audio,
         )
-        encoder, pool = self._encoder_for(raw, when_full)
+        pool = self._encoder_for(raw, when_full)
         if self._idle is not None and source_format.live:
             self._idle.start()
+        elif self._idle is not None:
+            self._idle.stop()  # what is not live waits, and loses nothing
         self._stages.start_anew()
         self._timeline.restart(live=source_format.live)
         throttle = self._throttle if source_format.live else None  # a file waits: it is late, not too fast
@@ -154,15 +160,15 @@ class Stream:
             reader = Reader(source, self._timeline, self._video, source_format.live, self._stop, self._status)
             for item, timestamp_ms in reader:
                 self._status.queues["source"] = len(frames)
-                self._status.queues["encoder"] = encoder.queue_length
+                self._status.queues["encoder"] = waiting = self._outlet.waiting
                 if isinstance(item, Frame):
-                    if throttle is not None and not throttle.admit(encoder.queue_length > 0):
+                    if throttle is not None and not throttle.admit(waiting > 0):
                         continue
                     while not frames.put((item, timestamp_ms), timeout_s=0.5):
                         if self._stop.is_set():
                             break
                 elif audio.audio is not None:
-                    encoder.audio(item.payload, timestamp_ms)
+                    self._outlet.audio(item.payload, timestamp_ms)
         except Closed:
             pass  # the worker has failed: `problems` says how
         except EncoderError as exc:
@@ -191,13 +197,18 @@ class Stream:
             _log.info("%s: the sound is converted from %s to aac, which players take", self._status.name, audio.codec)
         return source_format
 
-    def _encoder_for(self, raw: RawFormat, when_full: WhenFull) -> tuple[SteadyEncoder, CanvasPool]:
-        """The running encoder if it takes such pictures, else a new one that goes on where the old one ended."""
+    def _encoder_for(self, raw: RawFormat, when_full: WhenFull) -> CanvasPool:
+        """Connect the outlet to an encoder for such pictures: the running one, or else a new one that goes on where it
+        ended. Gives where to take the pictures from.
+        """
         with self._encoder_lock:
-            if self._encoder is not None and self._pool is not None and self._encoder.raw == raw:
-                return self._encoder, self._pool
+            pool, running = self._pool, self._encoder
+            if running is not None and pool is not None and (running.raw, running.when_full) == (raw, when_full):
+                return pool
             self._finish_encoder()
-            self._pool = pool = CanvasPool(raw.width, raw.height, raw.colour)
+            if pool is None or (pool.width, pool.height, pool.colour) != (raw.width, raw.height, raw.colour):
+                # Else the worker keeps the one that it has: what it takes from there has to come back there.
+                self._pool = pool = CanvasPool(raw.width, raw.height, raw.colour)
             silent = raw.audio is None and self._settings.audio == "silence"
             self._silence = (self._silence or Silence()) if silent else None
             self._hub.expects_audio = silent or raw.audio is not None
@@ -211,12 +222,13 @@ class Stream:
                 on_drop=lambda: self._status.count("encode", "dropped"),
                 on_start=self._encoder_starts,
                 budget=self._restarts,
+                speaking=self._speaking,
                 name=f"{self._status.name}:encoder",
                 near_ms=self._last_ms,
             )
             self._raw = raw
             self._outlet.connect(self._encoder)
-            return self._encoder, pool
+            return pool
 
     def _encoder_starts(self) -> None:
         self._status.encoder_starts += 1
@@ -226,19 +238,28 @@ class Stream:
             self._pool.give(canvas)
 
     def _show_slate(self, slate: Slate, quiet_s: float) -> None:
-        """One slate into the encoder, which is started again if it died meanwhile."""
+        """One slate into the encoder, which is started again if it died meanwhile, with growing waits."""
         with self._encoder_lock:
-            if self._raw is None or self._stop.is_set():
+            now = time.monotonic()
+            if self._raw is None or self._stop.is_set() or (self._encoder is None and now < self._slate_again_at):
                 return
-            _, pool = self._encoder_for(self._raw, WhenFull.DROP_OLDEST)
-            canvas = pool.take()
-            slate.draw(canvas)
-            self._latest.offer(canvas.frame)
+            if self._encoder is None:
+                self._slate_since = now
             try:
-                self._outlet.slate(canvas, self._timeline.idle(time.monotonic()), quiet_s)
+                pool = self._encoder_for(self._raw, WhenFull.DROP_OLDEST)
+                canvas = pool.take()
+                slate.draw(canvas)
+                self._latest.offer(canvas.frame)
+                self._outlet.slate(canvas, self._timeline.idle(now), quiet_s)
             except EncoderError as exc:
-                _log.error("%s: %s", self._status.name, exc)
+                self._slate_again_at = now + self._slate_backoff.next_s(now - self._slate_since)
+                if str(exc) != self._slate_told:
+                    _log.error("%s: the slate cannot be shown: %s; trying again", self._status.name, exc)
+                    self._slate_told = str(exc)
                 self._drop_encoder()
+            else:
+                if now - self._slate_since >= STABLE_S:
+                    self._slate_told = ""  # the next time is news
 
     def _drop_encoder(self) -> None:
         with self._encoder_lock:

@@ -82,6 +82,7 @@ class Rig:
         video: VideoSettings | None = None,
         effect: Effect | None = None,
         slate: SlateSettings | None = None,
+        ffmpeg: str = "",
     ) -> None:
         self.status = StreamStatus("door")
         self.backend = KeepAll()
@@ -93,7 +94,7 @@ class Rig:
             self.status,
             stages(effect, self.backend),
             video or VideoSettings(realtime=False),
-            encoder_settings(),
+            EncoderSettings(ffmpeg) if ffmpeg else encoder_settings(),
             self.hub,
             LatestFrame(),
             self.stop,

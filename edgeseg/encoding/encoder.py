@@ -32,6 +32,8 @@ _CHECK_S = 0.1
 _LOOK_S = 0.05
 # How long a child that has said everything may take to exit.
 _LAST_BREATH_S = 0.2
+# How long one that was killed may take to be gone.
+_DYING_S = 2.0
 
 _Item = tuple[int, Canvas | bytes]
 
@@ -272,7 +274,9 @@ class Encoder:
                 self._child.wait(patience_s if not self._writer.is_alive() else 0)
         if self._child.poll() is None:
             self._child.kill()
-        self._child.wait()
+        # A child that hangs in a driver does not even die; it must not take the stream with it.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(_DYING_S)
         self._writer.join(1.0)
         self._reader.join(1.0)
         assert self._child.stdout

@@ -19,16 +19,18 @@ _log = logging.getLogger(__name__)
 
 
 class SteadyEncoder:
-    """An ``Encoder`` whose child is replaced where it died or hung, without a pause and without the source noticing.
+    """An ``Encoder`` whose child is replaced where it died or hung, without the source noticing.
 
     It has to have given something before, and ``budget`` has to allow it; otherwise the failure is raised, and whoever
     catches it waits. The picture or sound that met the failure is lost; with the child went at most what
-    the child had not given yet. ``on_tag`` is called for one child at a time.
+    the child had not given yet. ``on_tag`` is called for one child at a time, and not begun after ``finish`` or
+    ``kill``; a call that lasts may still be running then.
 
     Args:
         settings: see ``Encoder``, as all the others but these:
         budget: is asked before each replacement.
         on_start: called whenever a child is started.
+        speaking: held during ``on_tag``: the calls of encoders that are given the same do not overlap.
     """
 
     def __init__(
@@ -42,12 +44,13 @@ class SteadyEncoder:
         on_drop: Callable[[], None] = lambda: None,
         on_start: Callable[[], None] = lambda: None,
         budget: Budget | None = None,
+        speaking: threading.Lock | None = None,
         name: str = "encoder",
         near_ms: int = 0,
     ) -> None:
         self.raw = raw
+        self.when_full = when_full
         self._settings = settings
-        self._when_full = when_full
         self._on_tag = on_tag
         self._recycle = recycle
         self._on_drop = on_drop
@@ -55,7 +58,7 @@ class SteadyEncoder:
         self._budget = budget or Budget()
         self._name = name
         self._swapping = threading.Lock()
-        self._speaking = threading.Lock()
+        self._speaking = speaking or threading.Lock()
         self._ended = False
         self._gave = False
         self._number = 0
@@ -85,12 +88,15 @@ class SteadyEncoder:
         """See ``Encoder.finish``."""
         with self._swapping:
             self._ended = True
-            return self._current.finish(timeout_s)
+            well = self._current.finish(timeout_s)
+            self._number += 1
+            return well
 
     def kill(self) -> None:
         """See ``Encoder.kill``."""
         with self._swapping:
             self._ended = True
+            self._number += 1
             self._current.kill()
 
     def _replace(self, failed: Encoder, why: EncoderError, near_ms: int) -> None:
@@ -121,7 +127,7 @@ class SteadyEncoder:
         return Encoder(
             self._settings,
             self.raw,
-            when_full=self._when_full,
+            when_full=self.when_full,
             on_tag=give,
             recycle=self._recycle,
             on_drop=self._on_drop,

@@ -10,18 +10,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import pytest
 
+from edgeseg.encoding.matroska import RawFormat
+from edgeseg.encoding.steady import SteadyEncoder
 from edgeseg.errors import EncoderError, SourceError
 from edgeseg.flv import file_header
+from edgeseg.frames import CanvasPool, fill
+from edgeseg.queues import WhenFull
 from edgeseg.reader import VideoSettings
 from edgeseg.slate import SlateSettings
 from edgeseg.status import StreamStatus
-from edgeseg.types import AudioFormat, AudioPacket, Colour, SourceFormat, State, TagKind
-from tests.fakes_source import MS, FakeSource, picture, pictures
-from tests.stream_parts import Rig
+from edgeseg.types import AudioFormat, AudioPacket, Colour, SourceFormat, State, Tag, TagKind
+from tests.fakes_source import MS, SD, FakeSource, picture, pictures
+from tests.stream_parts import Rig, encoder_settings
 from tests.waiting import wait_until
 
 AAC = AudioFormat("aac", 48_000, 2, b"\x11\x90")
@@ -246,3 +251,83 @@ def test_nothing_is_left_behind(rig: Rig) -> None:
     assert child.poll() == 0
     wait_until(lambda: threading.active_count() <= before, 5, "the end of the threads")
     assert isinstance(rig.status, StreamStatus)
+
+
+def test_a_slate_that_cannot_be_encoded_is_tried_ever_more_rarely(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    slate = SlateSettings(after_s=0.1, fps=50, before_first=True)
+    rig = Rig(VideoSettings(size=(80, 60)), slate=slate, ffmpeg=str(broken))
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="not there"):
+        rig.stream.play(Absent(lambda: wait_until(lambda: rig.status.encoder_starts >= 3, 10, "three starts")))
+    assert time.monotonic() - began >= 2.4  # 1 and 2 s, each a fifth shorter at most
+    rig.stop.set()
+    rig.stream.finish()
+    told = [record.message for record in caplog.records if "cannot be shown" in record.message]
+    assert 1 <= len(told) <= 3, told  # whether it has ended or died depends on who notices first
+
+
+def test_the_worker_keeps_its_canvases_when_the_slate_starts_the_encoder_again() -> None:
+    """Else it would take from a pool that gets nothing back, and make one for each picture."""
+    rig = Rig(VideoSettings(realtime=False), slate=SlateSettings(after_s=0.1, fps=50))
+    hold = threading.Event()
+    source = FakeSource(pictures(2), live=True, hold=hold)
+    playing = threading.Thread(target=rig.stream.play, args=(source,))
+    playing.start()
+    pools = set()
+    for death in range(3):  # one is made good at once; then the slate has to start another
+        seen = len(rig.viewer.times())
+        wait_until(lambda n=seen: len(rig.viewer.times()) > n + 2, 10, "slates")
+        pools.add(id(rig.stream._pool))
+        starts = rig.status.encoder_starts
+        os.kill(rig.stream._encoder._current._child.pid, signal.SIGKILL)
+        wait_until(lambda n=starts: rig.status.encoder_starts > n, 10, f"another encoder after death {death}")
+    pools.add(id(rig.stream._pool))
+    hold.set()
+    playing.join(10)
+    rig.stream.finish()
+    assert len(pools) == 1
+
+
+def test_nothing_is_said_after_an_encoder_was_finished() -> None:
+    """Also where a tag is held by somebody who is slow: the next encoder's do not overlap with it."""
+    pool = CanvasPool(64, 48, SD)
+    go_on, speaking, inside = threading.Event(), threading.Lock(), []
+    said: list[str] = []
+
+    def on_tag(who: str, tag: Tag) -> None:
+        inside.append(who)
+        assert inside == [who], "two at once"
+        if tag.kind is TagKind.VIDEO and not tag.config:
+            said.append(who)
+            if len(said) == 1:
+                go_on.wait(20)
+        inside.pop()
+
+    def encoder(who: str) -> SteadyEncoder:
+        made = SteadyEncoder(
+            encoder_settings(),
+            RawFormat(64, 48, Fraction(25), SD),
+            when_full=WhenFull.WAIT,
+            on_tag=lambda tag, _: on_tag(who, tag),
+            recycle=pool.give,
+            speaking=speaking,
+        )
+        for n in range(5):
+            canvas = pool.take()
+            fill(canvas.frame, (128, 128, 128))
+            made.video(canvas, n * 40)
+        return made
+
+    first = encoder("first")
+    wait_until(lambda: said == ["first"], 10, "its first picture")
+    first.finish(0.1)
+    second = encoder("second")
+    go_on.set()
+    wait_until(lambda: said.count("second") >= 1, 10, "the other's first picture")
+    assert second.finish(10)
+    assert said == ["first", *["second"] * 5]
