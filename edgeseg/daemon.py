@@ -84,7 +84,9 @@ class Daemon:
             return EXIT_UNEXPECTED
         if all(stream.status.state is State.FAILED for stream in self.streams.values()):
             _log.error("no stream could run")
-            return EXIT_UNEXPECTED
+            # The common kind of reason, if there is one: a restart does not bring a model that is not there.
+            codes = {stream.failure.exit_code for stream in self.streams.values() if stream.failure is not None}
+            return codes.pop() if len(codes) == 1 else EXIT_UNEXPECTED
         return EXIT_OK
 
     def stop(self) -> None:

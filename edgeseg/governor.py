@@ -20,6 +20,10 @@ _FITS = 0.85
 # The encoder tells no such share: it is asked how long it had not taken the last picture yet.
 _BEHIND = 0.8
 _ABREAST = 0.2
+# A measured rate wavers: within this it is the same, and what is shown may be less than the least by as much.
+_WAVERS = 0.1
+# Two spells of this length have to agree on a rate: a camera's pause or heap is none.
+_SPELL_S = 5.0
 
 HOLD_S = 3.0
 FIRST_PATIENCE_S = 5.0
@@ -83,7 +87,7 @@ class Load:
         return worker or encoder
 
     def share_at(self, step: Step) -> float:
-        """The share of its time that the worker would spend at ``step``, which is no heavier on masks than this."""
+        """The share of its time that the worker would spend at ``step``, which reuses no more masks."""
         own_s = self.own_s / self.own
         reused_s = self.reused_s / self.reused if self.reused else 0.0
         segmented = 1 / step.mask_every
@@ -103,22 +107,47 @@ def ladder(rate: float, settings: GovernorSettings) -> tuple[Step, ...]:
     return tuple(Step(level, keep, n) for level, (keep, n) in enumerate(work))
 
 
+def _same_rate(one: float, other: float) -> bool:
+    return abs(one - other) <= _WAVERS * max(one, other)
+
+
+class _Pace:
+    """The source's rate, as far as two spells that follow one another agree on it."""
+
+    def __init__(self) -> None:
+        self._seconds, self._offered = 0.0, 0
+        self._before: float | None = None
+
+    def settled(self, load: Load) -> float | None:
+        """The rate with ``load``, or None: the spell is not over, or had another rate than the one before."""
+        self._seconds += load.seconds
+        self._offered += load.offered
+        if self._seconds < _SPELL_S:
+            return None
+        before, rate = self._before, self._offered / self._seconds
+        self._seconds, self._offered, self._before = 0.0, 0, rate
+        return rate if rate and before is not None and _same_rate(before, rate) else None
+
+
 class Governor:
     """Goes one step up when overload holds for three seconds, and one back when that would fit for longer.
 
     How much longer, the patience, is 5 s at first. It doubles, up to five minutes, whenever a step back turns out to
-    have been one too many, and is forgotten when one holds for a minute. Time is what the measurements say it is: the
-    same measurements give the same steps.
+    have been one too many, and is forgotten when one holds for a minute. A source that has had another rate for ten
+    seconds gets the steps of that rate, and goes on with the one that is nearest in work. Time is what the measurements
+    say it is: the same measurements give the same steps.
     """
 
     def __init__(self, settings: GovernorSettings) -> None:
         self._settings = settings
         self._steps: tuple[Step, ...] = (Step(),)
         self._recent: deque[Load] = deque()
+        self._pace = _Pace()
         self._fits_s = 0.0
         self._patience_s = FIRST_PATIENCE_S
         self._since_step_back_s: float | None = None
         self.step = Step()
+        self.rate: float | None = None  # of the source, that the steps are made for; none: no step was needed yet
 
     @property
     def top(self) -> int:
@@ -128,6 +157,8 @@ class Governor:
     def judge(self, load: Load) -> Step:
         """The step to take after ``load``, which was measured at the step before and follows the load before."""
         self._grow_calm(load.seconds)
+        if self._fit_ladder(load):
+            return self.step
         self._recent.append(load)
         while sum(known.seconds for known in self._recent) - self._recent[0].seconds >= HOLD_S:
             self._recent.popleft()
@@ -147,19 +178,40 @@ class Governor:
 
     def forget(self) -> None:
         """What was measured last has nothing to do with what comes next: the source was away."""
+        self._pace = _Pace()
+        self._start_measuring()
+
+    def _start_measuring(self) -> None:
         self._recent.clear()
         self._fits_s = 0.0
 
+    def _fit_ladder(self, load: Load) -> bool:
+        """Whether the source has another rate than the steps were made for, and has got others."""
+        rate = self._pace.settled(load)
+        if rate is None or self.rate is None or _same_rate(self.rate, rate):
+            return False
+        self.rate = rate
+        steps = ladder(rate, self._settings)
+        if steps == self._steps:
+            return False
+        self._steps = steps
+        # What was learned about going back holds for the old rate.
+        self._patience_s, self._since_step_back_s = FIRST_PATIENCE_S, None
+        self._take(_nearest(steps, self.step).level)
+        return True
+
     def _would_fit(self, load: Load) -> bool:
-        lighter = self._steps[self.step.level - 1]
-        return load.share_at(lighter) <= _FITS and load.behind_s <= _ABREAST * load.seconds
+        heavier = self._steps[self.step.level - 1]
+        return load.share_at(heavier) <= _FITS and load.behind_s <= _ABREAST * load.seconds
 
     def _step_up(self, rate: float) -> None:
-        steps = ladder(rate, self._settings)
-        if steps[: self.step.level + 1] == self._steps[: self.step.level + 1]:
-            self._steps = steps  # else the source has another rate than when the way was begun, and it goes on as it is
+        if not self.step.level:
+            self.rate, self._steps = rate, ladder(rate, self._settings)
         if self.step.level == self.top:
             return
+        keep = self._steps[self.step.level + 1].keep
+        if keep < self.step.keep and rate * float(keep) < (1 - _WAVERS) * self._settings.min_fps:
+            return  # the source has become slower than the steps know
         if self._since_step_back_s is not None:
             self._patience_s = min(2 * self._patience_s, LONGEST_PATIENCE_S)
             self._since_step_back_s = None
@@ -171,7 +223,7 @@ class Governor:
 
     def _take(self, level: int) -> None:
         self.step = self._steps[level]
-        self.forget()
+        self._start_measuring()
 
     def _grow_calm(self, seconds: float) -> None:
         if self._since_step_back_s is not None:
@@ -179,6 +231,17 @@ class Governor:
             if self._since_step_back_s >= _STABLE_S:
                 self._since_step_back_s = None
                 self._patience_s = FIRST_PATIENCE_S
+
+
+def _nearest(steps: tuple[Step, ...], present: Step) -> Step:
+    """The one that segments a share of the source's pictures nearest to what ``present`` does; the lighter of two."""
+    share = present.keep / present.mask_every
+
+    def distance(step: Step) -> Fraction:
+        ratio = step.keep / step.mask_every / share
+        return max(ratio, 1 / ratio)
+
+    return min(reversed(steps), key=distance)
 
 
 def _sum(loads: Iterable[Load]) -> Load:

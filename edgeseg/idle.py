@@ -14,6 +14,8 @@ from edgeseg.slate import Slate, SlateSettings
 _log = logging.getLogger(__name__)
 
 _STOPPING_S = 5.0
+# For who has just come: FFmpeg's players look at up to 125 pictures before they show the first.
+_NEWCOMERS_FPS = 25.0
 
 
 class Idle:
@@ -26,19 +28,26 @@ class Idle:
         outlet: knows when the last picture came.
         show: puts a slate out, unless one came within so many seconds after all.
         name: of the stream.
+        newcomers: whether somebody has begun to watch a moment ago.
 
     Raises:
         StreamError: the slate's picture cannot be read.
     """
 
     def __init__(
-        self, settings: SlateSettings, outlet: Outlet, show: Callable[[Slate, float], None], name: str
+        self,
+        settings: SlateSettings,
+        outlet: Outlet,
+        show: Callable[[Slate, float], None],
+        name: str,
+        newcomers: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._slate = Slate(settings)
         self._outlet = outlet
         self._show = show
         self._name = name
+        self._newcomers = newcomers
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -56,8 +65,7 @@ class Idle:
 
     def _run(self) -> None:
         shown = False
-        period_s = 1 / self._settings.fps
-        while not self._stop.wait(period_s if shown else self._patience_s()):
+        while not self._stop.wait(self._period_s() if shown else self._patience_s()):
             away = time.monotonic() - self._outlet.last_picture_at >= self._settings.after_s
             if away and not shown:
                 self._slate.begin()
@@ -70,6 +78,10 @@ class Idle:
                     self._show(self._slate, self._settings.after_s)
                 except EdgesegError as exc:
                     _log.error("%s: the slate cannot be shown: %s", self._name, exc)
+
+    def _period_s(self) -> float:
+        """Until the next slate."""
+        return 1 / (_NEWCOMERS_FPS if self._newcomers() else self._settings.fps)
 
     def _patience_s(self) -> float:
         """Until a picture would be overdue."""

@@ -13,6 +13,8 @@ from edgeseg.types import Mask
 UNKNOWN_MS = 60_000
 # Who is noticed late was there before, but whoever keeps what was before has to know how long.
 DATED_BACK_MS = 2000
+# What the recorder holds at most while it waits for an event: 4 Mbit/s for ten seconds are 5 MB.
+PREROLL_BYTES = 64 << 20
 _REMEMBERED = 32
 
 

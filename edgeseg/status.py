@@ -19,6 +19,8 @@ LATENCY_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.033, 0.066, 0.1,
 
 # A rate is told for so long after the last picture.
 _NO_RATE_S = 2.0
+# What a rate is the mean of, roughly.
+_RATE_OVER_S = 1.0
 
 
 class Histogram:
@@ -87,7 +89,7 @@ class StreamStatus:
     frames: dict[tuple[str, str], int] = field(default_factory=dict)  # (stage, outcome) -> count
     stages: dict[str, Histogram] = field(default_factory=dict)  # stage -> seconds
     latency: Histogram = field(default_factory=Histogram)  # captured -> tag leaves the encoder
-    mask_age: Histogram = field(default_factory=Histogram)  # frame captured -> composited with its mask
+    mask_age: Histogram = field(default_factory=Histogram)  # what it was made of captured -> composited with it
     queues: dict[str, int] = field(default_factory=dict)
     encoded_bytes: int = 0
     present: bool = False  # somebody is in the picture
@@ -113,6 +115,13 @@ class StreamStatus:
         if histogram is None:
             histogram = self.stages[name] = Histogram()
         return histogram
+
+    def paced(self, gap_ms: int) -> None:
+        """A picture came out, by the stream's time ``gap_ms`` after the one before: ``fps`` follows."""
+        if gap_ms > 0:
+            # A gap weighs as much as it is long: each alike, the short ones of a heap would count for too much.
+            weight = min(1.0, gap_ms / 1000 / _RATE_OVER_S)
+            self.fps += weight * (1000 / gap_ms - self.fps)
 
     def rate(self, now: float) -> float:
         """Pictures of the source a second, as they come out at ``now`` (monotonic seconds); 0 when they do not."""

@@ -32,7 +32,8 @@ from edgeseg.types import Colour, Frame, Source, SourceFormat, State, Tag, TagKi
 _log = logging.getLogger(__name__)
 
 _DEFAULT_FPS = Fraction(25)
-_FPS_SMOOTHING = 0.05
+# A player has seen enough to begin after so long.
+_NEWCOMER_S = 6.0
 
 
 class Stream:
@@ -76,7 +77,7 @@ class Stream:
         self._last_ms = 0
         self._playing = False
         self._throttle = Throttle(governor, status) if governor else None
-        self._idle = Idle(slate, self._outlet, self._show_slate, status.name) if slate else None
+        self._idle = Idle(slate, self._outlet, self._show_slate, status.name, self._has_newcomers) if slate else None
         self._slate_first = slate is not None and slate.before_first and video.size is not None
 
     def play(self, source: Source) -> None:
@@ -261,6 +262,9 @@ class Stream:
                 if now - self._slate_since >= STABLE_S:
                     self._slate_told = ""  # the next time is news
 
+    def _has_newcomers(self) -> bool:
+        return time.monotonic() - self._hub.joined_at < _NEWCOMER_S
+
     def _drop_encoder(self) -> None:
         with self._encoder_lock:
             if self._encoder is not None:
@@ -277,14 +281,13 @@ class Stream:
         elif tag.kind is TagKind.VIDEO and not tag.config:
             status.count("encode", "out")
             now = time.monotonic()
+            if status.state is not State.BACKING_OFF:  # else a pause ends here, which says nothing of the rate
+                status.paced(tag.timestamp_ms - self._last_ms)
             # The encoder's last pictures come out after the source has failed: they do not make it run.
             if self._playing and status.state is not State.RUNNING:
                 if status.state is State.BACKING_OFF:
                     _log.info("%s: running again", status.name)
                 status.state, status.reason = State.RUNNING, ""
-            gap_ms = tag.timestamp_ms - self._last_ms
-            if 0 < gap_ms < 1000:
-                status.fps += _FPS_SMOOTHING * (1000 / gap_ms - status.fps)
             self._last_ms = tag.timestamp_ms
             status.last_output_at = now
             if delay_s is not None:

@@ -58,6 +58,7 @@ class StreamSupervisor:
         self, blueprint: Blueprint, fatal: Callable[[str, BaseException], None], backoff: Backoff | None = None
     ) -> None:
         self.status = blueprint.status
+        self.failure: EdgesegError | None = None  # why it stays off
         self.latest = LatestFrame()
         self._blueprint = blueprint
         self._fatal = fatal
@@ -190,5 +191,6 @@ class StreamSupervisor:
             thread.join(timeout_s + 0.5)
 
     def _give_up(self, exc: EdgesegError) -> None:
+        self.failure = exc
         self.status.state, self.status.reason = State.FAILED, str(exc)
         _log.error("%s: %s; this stream stays off until the daemon is restarted", self.status.name, exc)

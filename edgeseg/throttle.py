@@ -72,10 +72,12 @@ class Throttle:
         if encoder_waits:
             # By time and not by pictures: of a heap that comes at once, the encoder always has some left.
             self._behind_s += now - self._last_at
+        paused = now - self._last_at > _TOO_LONG_S
         self._last_at = now
         if now - self._began >= _WINDOW_S:
             self._judge(now)
-        self._credit += self.step.keep
+        # A source that gives so little is no load, and is never judged.
+        self._credit += 1 if paused else self.step.keep
         if self._credit < 1:
             self._status.count("governor", "skipped")
             return False
@@ -101,7 +103,7 @@ class Throttle:
             self._governor.forget()
             self._begin(now)
             return
-        before = self.step
+        before, top, rate = self.step, self._governor.top, self._governor.rate
         own, reused = self._own, self._reused
         load = Load(
             seconds,
@@ -116,17 +118,21 @@ class Throttle:
         )
         step = self._governor.judge(load)
         self._begin(now)
-        if step is not before:
-            self._credit = Fraction(0)
+        if (step, self._governor.top) != (before, top):
             self._tell()
-            self._say(before, step, load.rate)
+        if step != before:
+            self._credit = Fraction(0)
+            self._say(before, step, load.rate, other_rate=bool(before.level) and self._governor.rate != rate)
 
     def _tell(self) -> None:
         step = self.step
         self._status.governor = GovernorStatus(step.level, self._governor.top, float(step.keep), step.mask_every)
 
-    def _say(self, before: Step, step: Step, rate: float) -> None:
+    def _say(self, before: Step, step: Step, rate: float, *, other_rate: bool) -> None:
         name = self._status.name
+        if not step.level and other_rate:
+            _log.info("%s: the source gives only %.3g pictures a second now: each is shown (level 0)", name, rate)
+            return
         if not step.level:
             _log.info("%s: no longer overloaded: every picture is shown (level 0)", name)
             return
@@ -134,7 +140,9 @@ class Throttle:
         if step.mask_every > 1:
             what += f", every {_ORDINALS[step.mask_every]} with a mask of its own"
         level = f"level {step.level} of {self._governor.top}"
-        if step.level > before.level:
+        if other_rate:
+            _log.info("%s: the source has another rate now: %s (%s)", name, what, level)
+        elif step.level > before.level:
             _log.warning("%s: the machine is overloaded: %s (%s)", name, what, level)
         else:
             _log.info("%s: less overloaded: %s (%s)", name, what, level)

@@ -11,12 +11,11 @@ from urllib.parse import SplitResult, urlsplit
 from edgeseg.config.effects import PassthroughEffect
 from edgeseg.config.problems import Path, path_text
 from edgeseg.config.schema import Config, EncoderConfig, PublishConfig, RecordConfig, StreamConfig
+from edgeseg.presence import PREROLL_BYTES
 
 PUBLISH_SCHEMES = ("rtmp", "rtmps", "rtsp", "srt")
 RTMP_PORT = 1935
 _DAY_S = 86_400
-# What the recorder holds at most while it waits for an event.
-PREROLL_BYTES = 64 << 20
 _X264_PRESETS = (
     "ultrafast",
     "superfast",
@@ -122,7 +121,7 @@ def _record(record: RecordConfig, encoder: EncoderConfig, here: Path) -> Iterato
     if record.when == "on_presence" and kept_bytes > PREROLL_BYTES:
         yield Finding(
             ((*here, "pre_roll_s"), (*here[:-1], "encoder", "bitrate")),
-            f"takes {kept_bytes / 1e6:.0f} MB of memory at that bit rate; {PREROLL_BYTES / 1e6:.0f} MB are allowed",
+            f"takes {kept_bytes / 2**20:.0f} MiB of memory at that bit rate; {PREROLL_BYTES >> 20} MiB are allowed",
         )
 
 

@@ -119,7 +119,7 @@ class SourceConfig(Section):
 
 
 def _slate_text(value: object) -> str:
-    text = "" if value is None else parse_text(value)
+    text = "" if value in (None, "") else parse_text(value)
     if not text.isascii() or not (text or "x").isprintable():
         raise ValueError(f"must be of plain ASCII letters, which are all that is drawn, not {quoted(text)}")
     return text

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable
 from fractions import Fraction
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -111,8 +112,11 @@ def number(low: float, high: float, *, above: bool = False) -> PlainValidator:
 def optional(check: PlainValidator) -> PlainValidator:
     """What ``check`` takes, or null."""
 
-    def maybe(value: object) -> Any:
-        return None if value is None else check.func(value)  # type: ignore[call-arg]
+    def maybe(value: object, info: ValidationInfo) -> Any:
+        if value is None:
+            return None
+        function: Any = check.func
+        return function(value, info) if len(signature(function).parameters) > 1 else function(value)
 
     return PlainValidator(maybe)
 

@@ -100,7 +100,7 @@ def convert(source: Path, target: Path, options: Options, say: Say) -> Converted
         exact = proof is not None and proof.rounds_as_source
         if exact:
             read = replace(read, rewritten=(*read.rewritten, "FakeQuantize"))
-        verdict = quantise(part, written, options.int8, say) if options.int8 else None
+        verdict = quantise(part, written, options.int8, say, exact=exact) if options.int8 else None
         (part / RECIPE_FILE).write_text(dump_recipe(written), encoding="utf-8")
         halves = options.fp16 and not exact
         weights = "int8" if verdict and verdict.kept else "half floats" if halves else "as in the source"

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from edgeseg.backends.openvino_engine import OpenVinoEngine
 from edgeseg.convert import ir
@@ -102,17 +101,22 @@ def check(options: Int8Options) -> None:
     need_nncf()
 
 
-def quantise(part: Path, recipe: Recipe, options: Int8Options, say: Say) -> Verdict:
+def quantise(part: Path, recipe: Recipe, options: Int8Options, say: Say, *, exact: bool = False) -> Verdict:
     """Replace the IR in ``part``, at which ``recipe.path`` points, by an int8 one, if that is faster on this machine
-    and its masks are within the loss. Otherwise ``part`` stays as it is. ``say`` is told which, and why.
+    and its masks are within the loss. Otherwise ``part`` stays as it is. ``say`` is told which, and why. ``exact``: it
+    is a quantised model that was written with its source's roundings, which no FakeQuantize tells any more.
 
     Raises:
         UsageError: see ``check``; or a photograph cannot be read.
         ModelError: the model cannot be run.
     """
     check(options)
-    with TemporaryDirectory(prefix=".int8-", dir=part) as folder:
-        verdict = _attempt(part / MODEL_FILE, Path(folder), recipe, options, say)
+    if exact:
+        why = "int8: the model is quantised already, and written with its source's roundings; it stays as it is"
+        verdict = _unmeasured(part / MODEL_FILE, why)
+    else:
+        with TemporaryDirectory(prefix=".int8-", dir=part) as folder:
+            verdict = _attempt(part / MODEL_FILE, Path(folder), recipe, options, say)
     say(verdict.sentence)
     return verdict
 
@@ -147,7 +151,7 @@ def decide(before: Cost, after: Cost, proof: Proof, options: Int8Options) -> Ver
 def _attempt(full: Path, folder: Path, recipe: Recipe, options: Int8Options, say: Say) -> Verdict:
     """The verdict on the best int8 model that could be made in ``folder``; ``full`` is replaced where it says so."""
     model = ov.Core().read_model(str(full))
-    if any(_is_of_whole_numbers(node) for node in model.get_ops()):
+    if any(node.get_type_name() == "FakeQuantize" for node in model.get_ops()):
         return _unmeasured(full, "int8: the model is quantised already; it stays as it is")
     say(f"int8: calibrating on {len(options.calibrating)} photographs, judging on {len(options.judging)} others")
     halves = any(node.get_element_type() == ov.Type.f16 for node in model.get_ops() if node.get_output_size())
@@ -192,9 +196,3 @@ def _size(xml: Path) -> int:
 
 def _megabytes(cost: Cost) -> str:
     return f"{cost.size / 1e6:.2f} MB"
-
-
-def _is_of_whole_numbers(node: Any) -> bool:
-    """Whether ``node`` quantises, or is weights that are whole numbers."""
-    kind = node.get_type_name()
-    return kind == "FakeQuantize" or (kind == "Constant" and node.get_element_type().get_type_name() in {"i8", "u8"})

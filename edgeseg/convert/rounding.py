@@ -12,6 +12,7 @@ from typing import Any
 from edgeseg.convert import ir
 from edgeseg.convert.prove import Proof
 from edgeseg.convert.quantise_timing import cpu_ms
+from edgeseg.ovruntime import reason
 from edgeseg.recipes import MODEL_FILE
 from edgeseg.types import U8, Recipe
 
@@ -47,7 +48,11 @@ def as_source(
     path = Path(recipe.path)
     with TemporaryDirectory(prefix=".exact-", dir=path.parent) as folder:
         exact = model.clone()
-        if not exactly(exact):
+        try:
+            if not exactly(exact):
+                return None
+        except RuntimeError as exc:
+            say(f"proof: its roundings cannot be written: {reason(exc)}")
             return None
         made = Path(folder) / MODEL_FILE
         # Half floats would round the factors that bring sums to the next scale; whole weights are small as they are.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ class Hub:
         self, name: str = "stream", *, expects_audio: bool = False, cache_s: float = 20.0, cache_bytes: int = 32 << 20
     ) -> None:
         self.expects_audio = expects_audio
+        self.joined_at = float("-inf")  # monotonic seconds of the last ``subscribe``
         self._name = name
         self._cache_ms = int(cache_s * 1000)
         self._cache_limit_bytes = cache_bytes
@@ -100,6 +102,7 @@ class Hub:
     def subscribe(self, subscriber: Subscriber) -> None:
         """Add a subscriber; what is known (header, cached group, end) is handed to it before this returns."""
         seat = _Seat(subscriber)
+        self.joined_at = time.monotonic()
         with self._lock:
             self._seats = (*self._seats, seat)
             header, cached, ended = self._header, tuple(self._cache), self._ended

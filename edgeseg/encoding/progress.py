@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,28 +56,37 @@ class Stopwatch:
 
 
 class Progress:
-    """Judges an encoder by what is seen of it. Belongs to whoever looks, one thread at a time.
+    """Judges an encoder by what is seen of it. Several threads may look, each with what it has just seen.
 
     It hangs when bytes wait for it and it reads nothing, says nothing and does not work, for ``stall_s``; or when
     it does read or work but says nothing, for ``silent_s``. Before its first tag only the second holds: a program may
-    be loaded from a slow card.
+    be loaded from a slow card. What was seen before another thread's look, but comes after it, says nothing.
     """
 
     def __init__(self, stall_s: float, silent_s: float) -> None:
+        self._lock = threading.Lock()
+        self._judged_at = float("-inf")
         self._idle = Stopwatch(stall_s)
         self._silent = Stopwatch(silent_s)
         self._taken_bytes = self._tags = 0
         self._worked_s = 0.0
 
     def hung_for(self, now: float, seen: Seen) -> float | None:
-        """The limit in seconds that has passed, or None: it does what it can."""
+        """The limit in seconds that has passed, or None: it does what it can. ``now`` is before what was seen."""
+        with self._lock:
+            if now < self._judged_at:
+                return None
+            self._judged_at = now
+            return self._judge(now, seen)
+
+    def _judge(self, now: float, seen: Seen) -> float | None:
         spoke = seen.tags > self._tags or seen.excused
         # While a picture is written the first number may lag behind: only growth says anything.
         moves = spoke or seen.taken_bytes > self._taken_bytes or seen.cpu_s - self._worked_s >= _WORKS_S
         if moves:
             self._worked_s = seen.cpu_s
         self._taken_bytes = max(self._taken_bytes, seen.taken_bytes)
-        self._tags = seen.tags
+        self._tags = max(self._tags, seen.tags)
         idle = self._idle.look(now, not moves and seen.waiting_bytes > 0 and seen.tags > 0)
         silent = self._silent.look(now, not spoke)
         if idle or silent:

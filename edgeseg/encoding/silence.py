@@ -12,7 +12,7 @@ from edgeseg.flv import make_tag
 from edgeseg.types import Tag, TagKind
 
 # AAC-LC, 48 kHz, two channels: what services take. ISO/IEC 14496-3, 1.6.2.1: object type 2, frequency 3, channels 2.
-SAMPLE_RATE, CHANNELS = 48_000, 2
+SAMPLE_RATE = 48_000
 _CONFIG = bytes.fromhex("1190")
 # One raw_data_block (4.4.2.1): a channel pair with a common window and no scale factor bands, then the end.
 _PACKET = bytes.fromhex("211004608c1c")

@@ -27,11 +27,6 @@ class PreRoll:
         self._groups: deque[list[Held]] = deque()
         self._bytes = 0
 
-    @property
-    def bytes(self) -> int:
-        """The size of what is kept."""
-        return self._bytes
-
     def add(self, held: Held) -> bool:
         """Keep a tag; False when older ones had to go for it, or when it was too much itself."""
         if held.tag.keyframe or not self._groups:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,24 @@ GAP_MS = 500
 _LONGEST_GROUP_MS = 20_000
 
 
+class Loss:
+    """What the end of a segment lacks on the disk, known once it is closed. Any thread may wait for it."""
+
+    def __init__(self) -> None:
+        self._ms = 0
+        self._known = threading.Event()
+
+    def is_now(self, ms: int) -> None:
+        """The segment is closed, and so much is missing."""
+        self._ms = ms
+        self._known.set()
+
+    def wait_ms(self, timeout_s: float) -> int:
+        """How much is missing, 0 for what is no gap."""
+        self._known.wait(timeout_s)
+        return self._ms if self._ms > GAP_MS else 0
+
+
 class Segment:
     """Belongs to one thread at a time, but for ``cancel``.
 
@@ -27,6 +46,7 @@ class Segment:
         wall_ms: the wall clock at that moment.
         gap_before_ms: what is missing before it; None where that is not known.
         event: what it is recorded for, if not only because everything is.
+        before: what the one before turns out to lack, if that one is closed by another thread.
     """
 
     def __init__(
@@ -37,12 +57,15 @@ class Segment:
         wall_ms: int,
         gap_before_ms: int | None,
         event: Event | None = None,
+        before: Loss | None = None,
     ) -> None:
         self.part = part
         self.start_ms = start_ms
         self.wall_ms = wall_ms
         self.gap_before_ms = gap_before_ms
         self.event = event
+        self.before = before
+        self.loss = Loss()
         self.gaps_ms = 0
         self.frames = 0
         self.last_ms = start_ms
@@ -72,6 +95,15 @@ class Segment:
             self.frames += 1
             self.last_ms = tag.timestamp_ms
             self.last_at = time.monotonic()
+
+    def drain(self) -> None:
+        """Wait until the child has read everything.
+
+        Raises:
+            ChildDied: see ``Child.drain``.
+            ChildStalled: see ``Child.drain``.
+        """
+        self._child.drain()
 
     def finish(self) -> None:
         """Let the child come to its end, without waiting for it."""

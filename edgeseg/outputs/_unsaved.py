@@ -57,10 +57,10 @@ class Unsaved:
             self.clear()
 
     def since(self, time_ms: float) -> list[Held]:
-        """What follows the last keyframe that is not after ``time_ms``; nothing when that is not kept any more."""
+        """What follows the last keyframe that is not after ``time_ms``; all that is kept when that one is not."""
         groups = list(self._groups)
-        start = next((n for n in reversed(range(len(groups))) if _begin_ms(groups[n]) <= time_ms), None)
-        return [] if start is None else [held for group in groups[start:] for held in group.held]
+        start = next((n for n in reversed(range(len(groups))) if _begin_ms(groups[n]) <= time_ms), 0)
+        return [held for group in groups[start:] for held in group.held]
 
     def _is_saved(self, group: _Group, now_ms: int) -> bool:
         next_ms = _begin_ms(self._groups[1])

@@ -8,6 +8,8 @@ import os
 import select
 import signal
 import subprocess
+import sys
+import termios
 import time
 from collections.abc import Callable, Sequence
 
@@ -102,6 +104,28 @@ class Child:
                 raise self._died() from None
             rest = rest[written:]
             deadline = time.monotonic() + self._stall_s
+
+    def drain(self) -> None:
+        """Wait until it has read all that was written.
+
+        Raises:
+            ChildDied: it is gone.
+            ChildStalled: it took nothing for ``stall_s``.
+        """
+        fd = self._stdin.fileno()
+        waiting = -1
+        deadline = 0.0
+        while True:
+            if self._wait(fd, 0, 0.0):  # nobody holds the other end
+                raise self._died()
+            left = int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+            if left == 0:
+                return
+            if left != waiting:
+                waiting, deadline = left, time.monotonic() + self._stall_s
+            elif time.monotonic() >= deadline:
+                raise ChildStalled(f"nothing was accepted for {self._stall_s:g} s")
+            self._wait(fd, 0, 0.005)
 
     def read_line(self, timeout_s: float) -> bytes | None:
         """One line of its stdout (``answers=True``), or None when none came in time.

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from edgeseg.outputs._preroll import Held, PreRoll
-from edgeseg.presence import DATED_BACK_MS, Sighting
+from edgeseg.presence import DATED_BACK_MS, PREROLL_BYTES, Sighting
 from edgeseg.types import Tag
-
-# 4 Mbit/s for ten seconds are 5 MB; this is for what no configuration foresees.
-PREROLL_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)

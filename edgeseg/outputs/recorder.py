@@ -17,7 +17,7 @@ from edgeseg.backoff import Budget
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.outputs._preroll import Held
-from edgeseg.outputs._segment import GAP_MS, Ending, Segment
+from edgeseg.outputs._segment import GAP_MS, Ending, Loss, Segment
 from edgeseg.outputs._unsaved import Unsaved
 from edgeseg.outputs.child import Child, ChildDied, ChildStalled
 from edgeseg.outputs.complaints import disk_error
@@ -54,9 +54,10 @@ class Recorder:
     """Writes a stream to ``directory`` as ``<stream>-<UTC time>.<container>``, each segment by a child of its own.
 
     A segment is called ``*.part`` until it is closed. The next one begins with the first keyframe after ``segment_s``,
-    at once: the old child is waited for on another thread. No picture is in two segments or in none. Every segment
-    starts at time 0. Each segment that is closed gets a line in the index of its directory. ``open`` looks after what a
-    crash has left.
+    as soon as the old child has read all of its own; its end is waited for on another thread. Every picture is in one
+    segment. Only where a child is replaced, up to one group of pictures is in two, whose times overlap: the new one
+    begins with the last keyframe before what may be missing. Every segment starts at time 0. Each segment that is
+    closed gets a line in the index of its directory. ``open`` looks after what a crash has left.
 
     With ``gate`` only what it lets through is recorded, and each event begins a segment; what lies between events is no
     gap.
@@ -115,6 +116,7 @@ class Recorder:
         self._segment: Segment | None = None
         self._ending = Ending(now_ms)
         self._unsaved = Unsaved()
+        self._before: Loss | None = None
         self._replacements = Budget()
         self._cancelled = False
         self._finishing: dict[Path, threading.Thread] = {}
@@ -149,6 +151,7 @@ class Recorder:
             return
         step = self._gate.next(tag, now_ms)
         if step.closes:
+            self._drain()
             self._let_go()
         if isinstance(self._status, RecordStatus):
             self._status.events += step.begins
@@ -157,6 +160,8 @@ class Recorder:
             self._record(held.tag, held.wall_ms, step.event, begins=step.begins)
 
     def _record(self, tag: Tag, wall_ms: int, event: Event | None, *, begins: bool = False) -> None:
+        if tag.keyframe and self._segment is not None and self._is_due(self._segment, tag, wall_ms):
+            self._drain()  # may have put another one in its place, that is not due
         if tag.keyframe and (self._segment is None or self._is_due(self._segment, tag, wall_ms)):
             self._next_segment(tag, wall_ms, event, begins=begins and self._segment is None)
         if self._segment is None:
@@ -166,14 +171,25 @@ class Recorder:
             self._segment.cancel()
             raise disk_error(self._what, "no such file")
         self._unsaved.add(Held(tag, wall_ms))
+        segment = self._segment
+        self._guarded(segment, lambda: segment.write(tag))
+
+    def _drain(self) -> None:
+        """Before a segment is let go: what a child has not read could not be given to another one afterwards."""
+        if self._segment is not None:
+            self._guarded(self._segment, self._segment.drain)
+
+    def _guarded(self, segment: Segment, call: Callable[[], None]) -> None:
+        """Call what needs the segment's child, and replace that one if it fails."""
         try:
-            self._segment.write(tag)
+            call()
         except ChildDied as died:
-            # By a signal: nobody's fault. With words of its own: the disk's.
-            if died.returncode >= 0 or not self._replaced(died):
+            # By a signal: nobody's fault. With words about the disk: the disk's, even if it had to be killed then.
+            of_disk = died.returncode >= 0 or disk_error(self._what, died.words).hint != ""
+            if of_disk or not self._replaced(died):
                 raise self._disk_error(died.words) from None
         except ChildStalled as stalled:
-            self._segment.cancel()  # it would not use the time to finish
+            segment.cancel()  # it would not use the time to finish
             if not self._replaced(stalled):
                 raise OutputError(f"{self._what}: the disk took nothing for {self._stall_s:g} s") from None
 
@@ -240,10 +256,14 @@ class Recorder:
         # The old child may take its time with the disk; the new one is not to wait for it.
         old.finish()
         self._ending.at(old, old.duration_ms)
-        thread = threading.Thread(target=self._finish, args=(old,), name=f"{self._stream}:segment", daemon=True)
+        thread = threading.Thread(target=self._finish_late, args=(old,), name=f"{self._stream}:segment", daemon=True)
         thread.start()
         self._finishing = {part: running for part, running in self._finishing.items() if running.is_alive()}
         self._finishing[old.part] = thread
+        self._before = old.loss
+
+    def _finish_late(self, segment: Segment) -> None:
+        segment.loss.is_now(segment.duration_ms - self._finish(segment))
 
     def _next_segment(self, tag: Tag, wall_ms: int, event: Event | None, *, begins: bool) -> None:
         assert self._header is not None, "open() comes first"
@@ -264,7 +284,8 @@ class Recorder:
         )
         start_ms = tag.timestamp_ms
         gap_ms = _late_ms(event, start_ms) if event and begins else self._ending.gap_ms(start_ms)
-        self._segment = Segment(child, part, start_ms, wall_ms, gap_ms, event)
+        self._segment = Segment(child, part, start_ms, wall_ms, gap_ms, event, self._before)
+        self._before = None
         try:
             child.write(self._header.wire)
         except ChildDied as died:
@@ -305,6 +326,8 @@ class Recorder:
 
     def _tell_closed(self, segment: Segment, final: Path, frames: int, duration_ms: int) -> int:
         begin_ms, gap_ms = segment.wall_ms, segment.gap_before_ms
+        if segment.before is not None:
+            gap_ms = (gap_ms or 0) + segment.before.wait_ms(_FINISH_S)
         entry = Entry(self._stream, final.name, begin_ms, begin_ms + duration_ms, final.stat().st_size)
         recovered = is_recovered(final.name)
         entry = replace(entry, frames=frames, gap_before_ms=gap_ms, gaps_ms=segment.gaps_ms, recovered=recovered)

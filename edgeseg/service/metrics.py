@@ -168,7 +168,9 @@ class _StreamCollector(Collector):
             "edgeseg_latency_seconds", "From the capture of a frame to its way out of the encoder.", labels=["stream"]
         )
         mask_age = HistogramMetricFamily(
-            "edgeseg_mask_age_seconds", "Age of the frame when it is composited with its mask.", labels=["stream"]
+            "edgeseg_mask_age_seconds",
+            "Age of the frame that a mask was made of when a frame, that one or a later, is composited with it.",
+            labels=["stream"],
         )
         for status in statuses:
             for stage, histogram in status.stages.copy().items():

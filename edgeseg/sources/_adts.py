@@ -8,6 +8,7 @@ from __future__ import annotations
 
 _LOW_COMPLEXITY = 2
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 _SHORT_HEAD, _LONG_HEAD = 7, 9
 
 
@@ -35,6 +36,13 @@ def config_of(sample_rate: int, channels: int) -> bytes:
     if sample_rate not in _RATES or not 1 <= channels <= 7:
         return b""
     return _config(_LOW_COMPLEXITY, _RATES.index(sample_rate), channels)
+
+
+def rate_and_channels(config: bytes) -> tuple[int, int]:
+    """What ``config_of`` was told, or the head; 0 where the configuration does not say it so."""
+    packed = int.from_bytes(config[:2], "big")
+    rate, channels = packed >> 7 & 15, packed >> 3 & 15
+    return _RATES[rate] if config and rate < len(_RATES) else 0, _CHANNELS[channels] if channels < len(_CHANNELS) else 0
 
 
 def _config(kind: int, rate: int, channels: int) -> bytes:

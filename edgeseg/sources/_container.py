@@ -6,20 +6,24 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 
 from edgeseg.errors import SourceError
 from edgeseg.sources import _adts
 from edgeseg.sources._decode import ToFrame
 from edgeseg.sources._explain import explain
 from edgeseg.sources._patience import patience
-from edgeseg.types import AudioFormat, AudioPacket, Colour, Frame, SourceFormat
+from edgeseg.types import AudioFormat, AudioPacket, Colour, Frame, Matrix, SourceFormat
 
 _CLOCK = Fraction(1, 90_000)
 _DEFAULT_FPS = Fraction(25)
@@ -36,8 +40,10 @@ _MOST_PIXELS = 8192 * 4320
 _LIMITS = {"max_pixels": str(_MOST_PIXELS)}
 # Sound that is kept for the first picture: some seconds of it.
 _EARLY_PACKETS = 512
-# Pictures and sounds to look through for the first sound's configuration: about a second.
-_READ_AHEAD = 48
+# What may be looked through for the first sound's configuration: pictures are large, and nobody sees one meanwhile.
+_PICTURES_AHEAD = 8
+_ITEMS_AHEAD = 48
+_AHEAD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +61,29 @@ class OpenArguments:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What may not change in the middle."""
+    """What may not change in the middle: how the planes are to be read. Primaries and transfer are not part of that."""
 
     width: int
     height: int
-    colour: Colour
+    matrix: Matrix
+    full_range: bool
+
+    @classmethod
+    def of(cls, frame: Frame) -> _Kind:
+        return cls(frame.width, frame.height, frame.colour.matrix, frame.colour.full_range)
 
     def difference(self, to: _Kind) -> str:
         """What is another, in words."""
         sizes = [f"{kind.width}x{kind.height}" for kind in (self, to)]
         if sizes[0] != sizes[1]:
             return f"its picture from {sizes[0]} to {sizes[1]}"
-        return f"its colours from {_tags(self.colour)} to {_tags(to.colour)}"
+        before, after = (f"{kind.matrix}, {'full' if kind.full_range else 'limited'} range" for kind in (self, to))
+        return f"its colours from {before} to {after}"
 
 
 def _shape(said: Fraction | None) -> Fraction:
     """The proportions of a pixel; what no camera has is damage, and taken for square."""
     return Fraction(said) if said is not None and Fraction(1, 16) <= said <= 16 else Fraction(1)
-
-
-def _tags(colour: Colour) -> str:
-    extent = "full" if colour.full_range else "limited"
-    return f"{colour.matrix}, {extent} range, primaries {colour.primaries}, transfer {colour.transfer}"
 
 
 class Container:
@@ -104,10 +111,8 @@ class Container:
         sounds = [stream for stream in self._av.streams.audio if stream.codec_context is not None]
         if not videos:
             self.close()
-            # A camera may have one next time, a file has not.
-            is_file = urlsplit(arguments.url).scheme in ("", "file")
             raise SourceError(
-                f"{arguments.name} has no picture", hint="only sound or data was found", permanent=is_file
+                f"{arguments.name} has no picture", hint="only sound or data was found", permanent=self._is_file
             )
         self._video = videos[0]
         self._video.thread_type = "NONE"
@@ -120,8 +125,15 @@ class Container:
         self._to_frame = ToFrame()
         self._items: Iterator[Frame | AudioPacket] = self._read_all()
         self._kind: _Kind | None = None
+        self._colour: Colour | None = None
         self._counted = 0
         self._without_s = 0.0
+        self._lacks_sound = False
+
+    @property
+    def lacks_sound(self) -> bool:
+        """Whether sound was announced, but is left out because nothing of it says how it is to be read."""
+        return self._lacks_sound
 
     @property
     def seekable_length(self) -> bool:
@@ -143,6 +155,11 @@ class Container:
         if min(first.width, first.height) < _LEAST_SIDE:
             raise SourceError(f"{self._arguments.name} has pictures of {first.width}x{first.height}: that is too small")
         later = self._read_until_configured()
+        audio = self._audio_format()
+        if self._audio is not None and audio is None:
+            self._lacks_sound = True
+            early.clear()
+            later = [item for item in later if isinstance(item, Frame)]
         # The picture goes first: sound that the container holds before it belongs to the same moment, and the stream's
         # clock starts with a picture.
         self._items = itertools.chain([first], early, later, self._items)
@@ -154,7 +171,7 @@ class Container:
             fps=Fraction(rate) if rate and 0 < rate <= _HIGHEST_FPS else None,
             colour=first.colour,
             live=live,
-            audio=self._audio_format(),
+            audio=audio,
             sample_aspect_ratio=_shape(stream.sample_aspect_ratio),
         )
 
@@ -166,11 +183,10 @@ class Container:
             with patience(limit_s - self._without_s):
                 item = next(self._items, None)
         except (av.error.FFmpegError, OSError) as exc:
-            if self._without_s + time.monotonic() - began >= limit_s:
+            # Other errors say themselves what is wrong, however long it took.
+            if isinstance(exc, av.error.ExitError) and self._without_s + time.monotonic() - began >= limit_s:
                 raise self._silence(limit_s) from exc
             raise self._error("cannot read", exc) from exc
-        except IndexError:
-            return None  # PyAV trips over streams that came later when it lets the decoders run empty at the end
         # Only time spent here counts: a file that is played at its own pace is not silent.
         self._without_s += time.monotonic() - began
         if isinstance(item, Frame):
@@ -184,6 +200,12 @@ class Container:
             self._av.close()
 
     @property
+    def _is_file(self) -> bool:
+        """Whether it is the same each time it is opened, as no camera, pipe or server is."""
+        url = self._arguments.url
+        return urlsplit(url).scheme in ("", "file") and Path(url.removeprefix("file:")).is_file()
+
+    @property
     def _longest_s(self) -> float:
         """The longest time without a picture."""
         if self._kind is None:
@@ -193,7 +215,9 @@ class Container:
     def _silence(self, limit_s: float) -> SourceError:
         return SourceError(
             f"{self._arguments.name} has sent no picture for {limit_s:.3g} s, though other things came",
-            hint="a camera that has changed its codec does so",
+            hint=f"pictures begin with a keyframe; if it comes later, raise open_timeout_s above {limit_s:g}"
+            if self._kind is None
+            else "a camera that has changed its codec does so; for one that is slow raise read_timeout_s",
         )
 
     def _refuse_giants(self) -> None:
@@ -208,9 +232,9 @@ class Container:
 
     def _read_all(self) -> Iterator[Frame | AudioPacket]:
         streams = [self._video] if self._audio is None else [self._video, self._audio]
-        for packet in self._av.demux(*streams):
+        for packet in self._packets(streams):
             if packet.stream is self._audio:
-                if packet.pts is not None and packet.size:
+                if packet.pts is not None and packet.size and not self._lacks_sound:
                     yield AudioPacket(self._sound(bytes(packet)), packet.pts, packet.time_base)
                 continue
             try:
@@ -221,14 +245,24 @@ class Container:
                 assert isinstance(picture, av.VideoFrame)
                 yield self._frame(picture)
 
+    def _packets(self, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+        try:
+            yield from self._av.demux(*streams)
+        except IndexError:
+            return  # PyAV trips over streams that came later when it lets the decoders run empty at the end
+
     def _read_until_configured(self) -> list[Frame | AudioPacket]:
         """What had to be read until the first sound said how to read it; nothing where the container has said so."""
         read: list[Frame | AudioPacket] = []
-        while self._has_heads and not self._audio_config and len(read) < _READ_AHEAD:
+        pictures, until = 0, time.monotonic() + _AHEAD_S
+        while self._has_heads and not self._audio_config and time.monotonic() < until:
+            if pictures >= _PICTURES_AHEAD or len(read) >= _ITEMS_AHEAD:
+                break  # a track that is announced and silent
             item = self.read()
             if item is None:
                 break
             read.append(item)
+            pictures += isinstance(item, Frame)
         return read
 
     def _sound(self, packet: bytes) -> bytes:
@@ -245,21 +279,33 @@ class Container:
             pts, time_base = round(self._counted / rate / _CLOCK), _CLOCK
         self._counted += 1
         frame = self._to_frame(picture, pts, time_base)
-        kind = _Kind(frame.width, frame.height, frame.colour)
+        kind = _Kind.of(frame)
         before = self._kind = self._kind or kind
+        colour = self._colour = self._colour or frame.colour
         if kind != before:
-            # The encoder has told viewers the size and how to read the planes, once.
-            raise SourceError(f"{self._arguments.name} changed {before.difference(kind)}")
-        return frame
+            # The encoder has told viewers the size and how to read the planes, once. A camera is opened again, and they
+            # are told anew; a file would come to the same place again and again.
+            raise SourceError(
+                f"{self._arguments.name} changed {before.difference(kind)}",
+                hint="cut it there, or convert it to one kind of picture" if self._is_file else "",
+                permanent=self._is_file,
+            )
+        return frame if frame.colour == colour else replace(frame, colour=colour)
 
     def _audio_format(self) -> AudioFormat | None:
+        """What the sound is; None where there is none, or where nobody knows."""
         if self._audio is None:
             return None
         context = self._audio.codec_context
         config = self._audio_config
         if self._has_heads and not config:
             config = _adts.config_of(context.sample_rate, context.channels)
-        return AudioFormat(context.name, context.sample_rate, context.channels, config)
+        rate, channels = context.sample_rate, context.channels
+        if not rate and self._has_heads:  # FFmpeg saw none of it before it gave the control back
+            rate, channels = _adts.rate_and_channels(config)
+        if not rate:
+            return None  # announced, and silent so far: no encoder starts without a rate
+        return AudioFormat(context.name, rate, channels, config)
 
     def _error(self, what: str, exc: Exception) -> SourceError:
         name = self._arguments.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from fractions import Fraction
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from edgeseg.types import AudioPacket, Frame, SourceFormat
 
 _ALWAYS_LIVE = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "tcp"}
 _TICK = Fraction(1, 90_000)
+_log = logging.getLogger(__name__)
 
 
 class AvSource:
@@ -71,6 +73,8 @@ class AvSource:
         # The server holds the pictures of a segment for us: they are played by their times, not dropped in a burst.
         format_ = self._container.probe(live=self._live and not self._container.comes_in_pieces)
         self._turn.fps = format_.fps
+        if self._container.lacks_sound:
+            _log.warning("%s: the sound is left out: it is announced, but none has come", self._arguments.name)
         return format_
 
     def read(self) -> Frame | AudioPacket | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -14,6 +15,7 @@ from tests.equipment.read_clip import read_facts, read_pictures
 from tests.equipment.stamped_clip import even_times, write_stamped_clip
 from tests.fakes_backend import read_stamp
 from tests.faults.house import BARE, House, house, recordings
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -86,6 +88,23 @@ def test_it_is_not_there_at_the_start(films: dict[str, Film], tmp_path: Path) ->
             _runs(daemon)
             assert len(daemon.errors()) == 1, daemon.log()
     _is_in_order(tmp_path)
+
+
+def test_who_comes_while_it_is_away_sees_the_slate_soon(tmp_path: Path) -> None:
+    """FFmpeg's players look at forty pictures before they show the first."""
+    stream = {
+        "source": f"rtsp://127.0.0.1:{free_port()}/nothing",
+        "video": {"size": "320x256"},
+        "slate": {"after_s": 0.5},
+    }
+    with house(tmp_path, stream) as daemon:
+        wait_until(lambda: daemon.metric("edgeseg_frames_total", stream="victim", stage="slate") > 0, 20, "a slate")
+        began = time.monotonic()
+        facts = read_facts(f"{daemon.base}/streams/victim/live.flv")
+        assert facts is not None
+        assert (facts.width, facts.height) == (320, 256)
+        assert time.monotonic() - began < 10
+        assert daemon.state("victim") == "backing_off"
 
 
 def test_it_sends_garbage(films: dict[str, Film], tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from edgeseg.encoding.hub import Hub
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.flv import retime
+from edgeseg.outputs.child import ChildDied
 from edgeseg.outputs.feed import Feed
-from edgeseg.outputs.index import INDEX
+from edgeseg.outputs.index import INDEX, read_index
 from edgeseg.outputs.recorder import Recorder
 from edgeseg.outputs.segments import measure, recordings
 from edgeseg.status import OutputStatus
@@ -160,6 +161,52 @@ def test_a_dead_child_is_replaced_and_the_stream_goes_on(flv: Path, tmp_path: Pa
     numbers = numbers_in(last)
     assert numbers == list(range(numbers[0], PICTURES))
     assert numbers[0] % 15 == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_child_that_fails_before_a_cut_costs_nothing(
+    how: signal.Signals, clip: tuple[StreamHeader, list[Tag]], tmp_path: Path
+) -> None:
+    recorder = Recorder(tmp_path, "door", segment_s=2, stall_s=0.5, container="ts")
+    recorder.open(clip[0])
+    before = itertools.takewhile(lambda tag: tag.timestamp_ms < 1900, clip[1])
+    for tag in (head := list(before)):
+        recorder.write(tag)
+    (part,) = tmp_path.glob("*.part")
+    os.kill(child_of(part), how)
+    for tag in clip[1][len(head) :]:
+        recorder.write(tag)
+    recorder.close()
+    held = {number for file in recordings(tmp_path, "door") for number in numbers_in(file)}
+    assert held == set(range(PICTURES))
+    assert {entry.gap_before_ms for entry in read_index(tmp_path)} <= {0, None}
+
+
+def test_what_a_child_loses_after_the_cut_is_told_by_the_next_line(
+    clip: tuple[StreamHeader, list[Tag]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(tmp_path, "door", segment_s=1.5)
+    finish = recorder._finish
+    lost = iter([1000])
+    monkeypatch.setattr(recorder, "_finish", lambda segment: finish(segment) - next(lost, 0))
+    play(recorder, *clip)
+    recorder.close()
+    assert [entry.gap_before_ms for entry in read_index(tmp_path)][1] == 1000
+
+
+def test_a_child_that_names_the_disk_is_not_replaced_even_when_it_was_killed(
+    clip: tuple[StreamHeader, list[Tag]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(tmp_path, "door")
+    play(recorder, clip[0], clip[1][:20])
+
+    def die(tag: Tag) -> None:
+        raise ChildDied("it died", words="av_interleaved_write_frame(): No space left on device", returncode=-9)
+
+    monkeypatch.setattr(recorder._segment, "write", die)
+    with pytest.raises(OutputError, match="no space left"):
+        recorder.write(clip[1][20])
+    recorder.close()
 
 
 def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path, clip: tuple[StreamHeader, list[Tag]]) -> None:

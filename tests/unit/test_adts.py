@@ -75,3 +75,23 @@ def test_noise_is_left_as_it_is_unless_it_has_a_head(noise: bytes) -> None:
     bare = _adts.without_head(noise)
     assert noise.endswith(bare)
     assert (bare == noise) != _adts.has_head(noise)
+
+
+def test_sound_that_ffmpeg_has_not_seen_says_its_rate_itself(tmp_path: Path) -> None:
+    """No encoder starts without a rate."""
+    clip = make_clip(tmp_path / "clip.ts", sound=True)
+    source = AvSource(str(clip), options={"probesize": "2000"})
+    said = source.open()
+    source.close()
+    assert said.audio is not None
+    assert (said.audio.sample_rate, said.audio.channels) == (48_000, 1)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (7350, 6), (96_000, 1)])
+def test_rate_and_channels_come_back(rate: int, channels: int) -> None:
+    assert _adts.rate_and_channels(_adts.config_of(rate, channels)) == (rate, channels)
+
+
+@pytest.mark.parametrize("config", [b"", b"\x17\xff"], ids=["none", "neither"])
+def test_a_configuration_that_does_not_say_them(config: bytes) -> None:
+    assert _adts.rate_and_channels(config) == (0, 0)

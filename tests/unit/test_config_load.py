@@ -167,6 +167,13 @@ def test_anchors_share_what_cameras_have_in_common() -> None:
     assert config.streams["back"].source.url == "rtsp://two/1"
 
 
+def test_files_that_may_be_left_out() -> None:
+    door = stream("slate: {picture: away.png, text: ''}\nmodel: {name: selfie, cache: /var/cache/models}")
+    assert (door.slate.picture, door.slate.text) == (Path("/etc/edgeseg/away.png"), "")
+    assert door.model.cache == Path("/var/cache/models")
+    assert problems_of("slate: {picture: 3}") == ["slate.picture: must be text, not 3 (put it in quotes)"]
+
+
 def test_models_cannot_be_changed() -> None:
     config = load("streams: {door: {source: x.mp4}}")
     with pytest.raises(ValidationError, match="frozen"):
@@ -298,7 +305,7 @@ def test_sentences(text: str, problem: str) -> None:
         ),
         (
             "streams: {a: {source: x, record: {directory: y, when: on_presence, pre_roll_s: 60}, encoder: {bitrate: 50M}}}",
-            "config.yaml:1: streams.a.record.pre_roll_s: takes 388 MB of memory at that bit rate; 67 MB are allowed",
+            "config.yaml:1: streams.a.record.pre_roll_s: takes 370 MiB of memory at that bit rate; 64 MiB are allowed",
         ),
     ],
     ids=range(26),

@@ -217,6 +217,38 @@ def test_a_quantised_model_is_not_quantised_again(
     assert not verdict.kept
 
 
+def test_a_model_with_the_roundings_of_its_source_is_not_quantised_again(
+    tmp_path: Path, options: Int8Options, quantised: Callable[[Maker], None]
+) -> None:
+    recipe = saved(bright(), tmp_path / "model")
+    before = contents(tmp_path / "model")
+    quantised(lambda *_: pytest.fail("it was tried"))
+    said: list[str] = []
+    verdict = quantise(tmp_path / "model", recipe, options, said.append, exact=True)
+    assert said == ["int8: the model is quantised already, and written with its source's roundings; it stays as it is"]
+    assert not verdict.kept
+    assert contents(tmp_path / "model") == before
+
+
+def test_floats_with_whole_numbers_for_weights_are_quantised(
+    tmp_path: Path, options: Int8Options, quantised: Callable[[Maker], None]
+) -> None:
+    ops = ov.opset13
+    picture = ops.parameter([1, HEIGHT, WIDTH, 3], np.float32)
+    weights = ops.multiply(ops.convert(ops.constant(np.full((3, 1), 10, np.int8)), "f32"), np.float32(1 / 30))
+    mixed = ov.Model([ops.result(ops.matmul(picture, weights, False, False))], [picture], "hybrid")
+    recipe = saved(mixed, tmp_path / "model")
+    tried: list[str] = []
+
+    def fail(_model: Any, _recipe: Recipe, _paths: Any, preset: str) -> Any:
+        tried.append(preset)
+        raise ModelError("enough is known")
+
+    quantised(fail)
+    quantise(tmp_path / "model", recipe, options, lambda _: None)
+    assert tried == ["performance"]
+
+
 def test_a_photograph_that_is_none_leaves_nothing_behind(
     tmp_path: Path, options: Int8Options, quantised: Callable[[Maker], None]
 ) -> None:

@@ -71,6 +71,22 @@ NETWORKS = {
         Tensor("shape", (4,), "i4", values=[1, 2 * HIGH, 2 * WIDE, 3]),
         constants(3, 3, 3, DEEP, outputs=3)[0],
     ),
+    "shared weights": build(
+        Model(
+            [
+                Tensor("x", (1, HIGH, WIDE, DEEP), "i1", X),
+                Tensor("between", SAME, "i1", X),
+                Tensor("y", SAME, "i1", Y),
+                *constants(DEEP, 3, 3, DEEP, outputs=DEEP),
+            ],
+            [
+                Operator(CONV_2D, ["x", "w", "b"], ["between"], options=(1, strides(1, 1))),
+                Operator(CONV_2D, ["between", "w", "b"], ["y"], options=(1, strides(1, 1))),
+            ],
+            ["x"],
+            ["y"],
+        )
+    ),
     "sum": network(Operator(ADD, ["x", "x"], ["y"], options=(11, {})), SAME),
     "relu": network(Operator(RELU, ["x"], ["y"]), SAME, Quantization(0.0119, -128)),
     "resized": network(
@@ -135,6 +151,31 @@ def test_a_network_of_floats_has_nothing_to_round(tmp_path: Path) -> None:
 
 def proof(iou: float) -> Proof:
     return Proof("somebody 1.0", 4, iou, iou, 0.0, 0.5)
+
+
+def test_a_network_that_cannot_be_rewritten_is_left_alone(tmp_path: Path) -> None:
+    ops = ov.opset13
+    feed = ops.parameter([1, 4, 8, 3], np.float32)
+    path = tmp_path / "model.xml"
+    model = ov.Model([ops.sigmoid(feed)], [feed])
+    ir.save(model, path, name="it", fp16=True)
+    before, told = path.read_bytes(), list[str]()
+
+    def exactly(_: Any) -> int:
+        ops.matmul(feed, np.zeros((5, 5), np.float32), False, False)  # OpenVINO refuses it
+        pytest.fail("it was written")
+
+    def never(_: Path) -> Proof:
+        pytest.fail("there is nothing to prove")
+
+    assert (
+        rounding.as_source(model, Recipe("it", str(path), 8, 4), exactly, never, proof(0.9), 0.99, [], told.append)
+        is None
+    )
+    assert [line.partition(": ")[2].partition(":")[0] for line in told] == ["its roundings cannot be written"]
+    assert "\n" not in told[0]
+    assert path.read_bytes() == before
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model.bin", "model.xml"]
 
 
 @pytest.mark.parametrize(

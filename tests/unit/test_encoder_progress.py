@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from itertools import count
 
@@ -74,6 +75,38 @@ def test_what_nobody_has_looked_at_does_not_count() -> None:
     assert not watch.look(3600.0, still=True)
     assert not watch.look(3600.1, still=True)
     assert [watch.look(3600.1 + n * 0.2, still=True) for n in range(1, 6)][-1]
+
+
+def test_a_look_that_comes_late_says_nothing() -> None:
+    """The sound's thread saw an older state than the worker has judged by meanwhile: no sign of life, nor the end."""
+    progress = Progress(STALL_S, SILENT_S)
+    for step in range(40):
+        now = step * STEP_S
+        passed_s = progress.hung_for(now, Seen(FULL, FULL, 50, 3.0))
+        late = progress.hung_for(now - STEP_S / 2, Seen(FULL - 5000, FULL, 49, 2.0))
+        assert late is None
+        if passed_s is not None:
+            break
+    assert passed_s == STALL_S
+    assert now == pytest.approx(STALL_S, abs=3 * STEP_S)
+
+
+def test_threads_that_look_at_once_count_the_time_once() -> None:
+    progress = Progress(STALL_S, SILENT_S)
+    began, hung = threading.Barrier(2), []
+
+    def look() -> None:
+        for step in range(24):
+            began.wait(5.0)
+            hung.append(progress.hung_for(step * STEP_S, Seen(FULL, FULL, 50, 3.0)))
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10.0)
+    assert hung == [None] * 48
+    assert progress.hung_for(1.5, Seen(FULL, FULL, 50, 3.0)) == STALL_S
 
 
 def test_a_sign_of_life_starts_it_over() -> None:

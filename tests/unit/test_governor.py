@@ -142,6 +142,104 @@ def test_a_constant_load_is_settled_once(rate: float, own_s: float, share: float
     assert machine.run(150)[-1] == 0
 
 
+RATES = st.floats(1, 120).map(round).map(float)
+
+
+@given(
+    before=RATES,
+    after=RATES,
+    own_before=st.floats(0.002, 1),
+    own_after=st.floats(0.002, 1),
+    share=st.floats(0, 0.5),
+    min_fps=st.floats(3, 30),
+    age_s=st.sampled_from([0.0, 0.1, 0.3, 1.0]),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_camera_that_changes_its_rate_gets_the_steps_of_the_new_one(
+    before: float, after: float, own_before: float, own_after: float, share: float, min_fps: float, age_s: float
+) -> None:
+    """At least 0.9 of the least rate is shown again soon, what has to be left out can be, and it comes to rest."""
+    governor = Governor(GovernorSettings(min_fps, age_s))
+    machine = Machine(governor, before, own_before, own_before * share)
+    machine.run(60)
+    machine.rate, machine.own_s, machine.reused_s = after, own_after, own_after * share
+    machine.run(15)
+    for _ in range(145):
+        keep = governor.step.keep
+        assert keep == 1 or after * float(keep) >= 0.9 * min_fps - 1e-9
+        machine.run(1)
+    assert changes(machine.levels[-60:]) == 0
+    steps = ladder(after, GovernorSettings(min_fps, age_s))
+    if after * own_after > 1.2 and governor.rate == after:
+        assert governor.step in steps[1:] or len(steps) == 1
+
+
+def test_a_camera_that_slows_down_at_night_is_shown_at_the_least_rate() -> None:
+    machine = Machine(Governor(GovernorSettings(5, 0)), rate=30, own_s=1 / 5.5)
+    machine.run(60)
+    assert machine.governor.step.keep == Fraction(1, 6)
+    machine.rate = 10
+    machine.run(15)
+    assert machine.governor.step == Step(2, Fraction(1, 2), 1)
+    assert changes(machine.run(600)) == 0
+
+
+def test_a_camera_that_speeds_up_can_be_slowed_down_further() -> None:
+    machine = Machine(Governor(GovernorSettings(5, 0.3)), rate=10, own_s=1 / 3)
+    machine.run(60)
+    assert machine.governor.step == Step(3, Fraction(1, 2), 2)
+    machine.rate = 30
+    machine.run(60)
+    assert machine.governor.step == Step(6, Fraction(1, 6), 2)
+    assert machine.governor.top == 6
+
+
+def test_a_camera_that_gives_less_than_the_least_rate_is_shown_whole() -> None:
+    machine = Machine(Governor(GovernorSettings(5, 0)), rate=30, own_s=0.19)
+    machine.run(60)
+    machine.rate = 4
+    machine.run(15)
+    assert machine.governor.step == Step()
+
+
+def test_a_rate_that_wavers_is_the_same() -> None:
+    governor = Governor(SHARING)
+    machine = Machine(governor, rate=30, own_s=0.35)
+    machine.run(60)
+    rate = governor.rate
+    for n in range(300):
+        machine.rate = 30 * (1 + (0.09, -0.09, 0.05, -0.07)[n // 7 % 4])
+        machine.run(1)
+    assert governor.rate == rate
+    assert changes(machine.levels[60:]) == 0
+
+
+def test_a_pause_and_the_heap_after_it_are_not_another_rate() -> None:
+    governor = Governor(GovernorSettings(5, 0))
+    machine = Machine(governor, rate=30, own_s=0.18)
+    machine.run(60)
+    step = governor.step
+    for _ in range(20):
+        machine.rate = 2
+        machine.run(3)
+        machine.rate = 45
+        machine.run(4)
+        machine.rate = 30
+        machine.run(8)
+    assert governor.rate == 30
+    assert governor.step == step
+
+
+def test_another_rate_makes_patience_young() -> None:
+    machine = Machine(Governor(GovernorSettings(5, 0)))
+    machine.run(1000, lambda level: 0.06 if level == 0 else 0.01)
+    machine.rate, machine.own_s = 15, 0.1
+    machine.run(20)
+    assert machine.levels[-1]
+    machine.own_s = 0.001
+    assert machine.run(20)[-1] == 0
+
+
 @given(st.lists(st.floats(0.001, 0.3), min_size=8, max_size=8))
 @settings(max_examples=25, deadline=None)
 def test_a_load_that_answers_to_the_step_does_not_make_it_swing(costs: list[float]) -> None:

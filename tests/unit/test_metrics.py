@@ -170,6 +170,38 @@ def test_no_rate_is_told_of_pictures_that_do_not_come(fps: float, last_at: float
     assert status.rate(100.0) == told
 
 
+@pytest.mark.parametrize("gap_ms", [17, 40, 200, 900, 1000, 2500, 8000])
+def test_the_rate_is_told_of_slow_cameras_too(gap_ms: int) -> None:
+    status = StreamStatus("door", fps=25.0)
+    for _ in range(1 + 6000 // gap_ms):
+        status.paced(gap_ms)
+    assert status.fps == pytest.approx(1000 / gap_ms, rel=0.02)
+    status.last_output_at = 100.0
+    assert status.rate(100.0 + gap_ms / 1000) == status.fps
+
+
+def test_pictures_in_heaps_are_counted_as_many_as_they_are() -> None:
+    status, rates = StreamStatus("door", fps=25.0), []
+    for _ in range(20):
+        for gap_ms in (*(5,) * 9, 355):  # ten in 400 ms
+            status.paced(gap_ms)
+            rates.append(status.fps)
+    assert all(15 < fps < 35 for fps in rates[100:])
+
+
+@pytest.mark.parametrize("gap_ms", [0, -40])
+def test_times_that_do_not_go_on_say_nothing_of_the_rate(gap_ms: int) -> None:
+    status = StreamStatus("door", fps=25.0)
+    status.paced(gap_ms)
+    assert status.fps == 25.0
+
+
+def test_the_age_of_a_mask_is_that_of_the_picture_it_was_made_of() -> None:
+    text, _ = scrape(busy_stream())
+    told = next(line for line in text.splitlines() if line.startswith("# HELP edgeseg_mask_age_seconds"))
+    assert "frame that a mask was made of" in told
+
+
 def test_the_governor_tells_what_it_does_and_only_where_there_is_one() -> None:
     door, clip = busy_stream("door"), busy_stream("clip")
     door.status.governor = GovernorStatus(2, 5, 0.5, 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -179,3 +181,21 @@ def test_it_begins_when_pictures_stop_and_ends_when_they_come() -> None:
     count = len(shown)
     assert set(shown) == {0.1}
     assert count == len(shown)
+
+
+def test_who_has_just_come_gets_more_of_them() -> None:
+    way = Exit()
+    slates: list[float] = []
+    newcomers = threading.Event()
+    idle = Idle(
+        SlateSettings(after_s=0.01, fps=0.5),
+        way.outlet,
+        lambda *_: slates.append(time.monotonic()),
+        "door",
+        newcomers.is_set,
+    )
+    newcomers.set()
+    idle.start()
+    wait_until(lambda: len(slates) >= 20, 10, "slates")
+    idle.stop()
+    assert slates[19] - slates[0] < 19 * 2, "at half a picture a second that takes 38 s"

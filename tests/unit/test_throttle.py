@@ -12,10 +12,10 @@ from edgeseg.throttle import Throttle
 
 
 class Camera:
-    """Gives 25 pictures a second to a worker that needs ``cost_s`` for one, through a queue of one."""
+    """Gives ``rate`` pictures a second to a worker that needs ``cost_s`` for one, through a queue of one."""
 
     def __init__(self, cost_s: float, settings: GovernorSettings | None = None) -> None:
-        self.now, self.cost_s = 50.0, cost_s
+        self.now, self.cost_s, self.rate = 50.0, cost_s, 25.0
         self.encoder_waits = self.encoder_hangs = False
         self.status = StreamStatus("door")
         self.throttle = Throttle(settings or GovernorSettings(), self.status, lambda: self.now)
@@ -24,10 +24,10 @@ class Camera:
 
     def send(self, seconds: float) -> list[bool]:
         """Whether each picture was shown."""
-        return [self._picture() for _ in range(round(seconds * 25))]
+        return [self._picture() for _ in range(round(seconds * self.rate))]
 
     def _picture(self) -> bool:
-        self.now += 0.04
+        self.now += 1 / self.rate
         if not self.throttle.admit(self.encoder_waits):
             return False
         if self._waits and self._free_at <= self.now:
@@ -125,3 +125,41 @@ def test_a_pause_within_one_run_is_not_room() -> None:
         camera.now += 10
         camera.send(0.2)
     assert camera.throttle.step.level == level
+
+
+def test_it_is_told_that_the_camera_has_another_rate(caplog: pytest.LogCaptureFixture) -> None:
+    camera = Camera(0.18)
+    camera.send(40)
+    assert camera.throttle.step.level == 4
+    camera.rate, camera.cost_s = 12.5, 0.15
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "edgeseg"):
+        shown = camera.send(60)[-100:]
+    assert caplog.messages[-1] == (
+        "door: the source has another rate now: 6.25 of 12.5 pictures a second are shown (level 2 of 2)"
+    )
+    assert sum(shown) == 50
+    assert camera.status.governor == GovernorStatus(2, 2, 0.5, 1)
+    camera.rate = 4
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "edgeseg"):
+        camera.send(30)
+    assert camera.status.governor == GovernorStatus()
+    assert len(caplog.messages) <= 2
+
+
+def test_the_highest_level_is_told_also_where_the_step_stays() -> None:
+    camera = Camera(0.055)
+    camera.send(10)
+    assert camera.status.governor == GovernorStatus(1, 4, pytest.approx(2 / 3), 1)  # type: ignore[arg-type]
+    camera.rate, camera.cost_s = 12.5, 0.1
+    camera.send(16)
+    assert camera.status.governor == GovernorStatus(1, 2, pytest.approx(2 / 3), 1)  # type: ignore[arg-type]
+
+
+def test_of_a_camera_that_hardly_gives_any_each_picture_is_shown() -> None:
+    camera = Camera(0.2)
+    camera.send(40)
+    assert camera.throttle.step.level == 4
+    camera.rate = 0.2
+    assert all(camera.send(100))

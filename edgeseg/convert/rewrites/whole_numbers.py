@@ -174,7 +174,8 @@ class _Rewriter:
         if x is None or dequantised is None or units is None:
             return None
         node.input(0).replace_source_output(x.values)
-        dequantised.output(0).replace(dequantised.input_value(0))
+        # Others may read the same weights: they go on with the real ones.
+        node.input(1).replace_source_output(_in_steps(node.input_value(1), dequantised))
         units = units.ravel()
         factor = x.scale * units.astype(np.float32) / scale
         alive = factor > _NOTHING
@@ -211,6 +212,18 @@ def _numbers(value: Any) -> npt.NDArray[Any] | None:
     """What ``value`` holds, if it is a constant."""
     node = value.get_node()
     return node.data if node.get_type_name() == "Constant" else None
+
+
+def _in_steps(weights: Any, dequantised: Any) -> Any:
+    """``weights`` as the whole numbers that ``dequantised`` multiplies, in the same order and shape."""
+    node, ops = weights.get_node(), ov.opset13
+    if node.get_name() == dequantised.get_name():
+        return dequantised.input_value(0)
+    inner, how = _in_steps(node.input_value(0), dequantised), node.input_value(1)
+    kind = node.get_type_name()
+    if kind == "Reshape":
+        return ops.reshape(inner, how, node.get_attributes()["special_zero"]).output(0)
+    return (ops.transpose if kind == "Transpose" else ops.unsqueeze)(inner, how).output(0)
 
 
 def _dequantised(weights: Any) -> Any:
