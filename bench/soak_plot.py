@@ -57,15 +57,25 @@ def _row(top: int, times_s: Sequence[float], curve: Curve) -> list[str]:
     line = curve.trend
     colour = "#c0392b" if curve.significant else "#2c7a3f"
     ends = [line.mean + line.slope / _HOUR_S * (t - begin - length / 2) for t in (times_s[0], times_s[-1])]
-    points = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in zip(times_s, curve.values, strict=True))
+    points = _corners([(f"{x(t):.1f}", f"{y(v):.1f}") for t, v in zip(times_s, curve.values, strict=True)])
     return [
         f'<rect x="{_LEFT}" y="{top}" width="{_WIDTH - _LEFT - _RIGHT}" height="{_ROW}" fill="none" stroke="#ccc"/>',
         f'<polyline points="{points}" fill="none" stroke="#4a6fa5" stroke-width="1"/>',
         f'<line x1="{x(times_s[0]):.1f}" y1="{y(ends[0]):.1f}" x2="{x(times_s[-1]):.1f}" y2="{y(ends[1]):.1f}" '
         f'stroke="{colour}" stroke-width="1.5"/>',
-        f'<text x="10" y="{top + 14}" font-weight="bold">{escape(curve.name)}</text>',
-        f'<text x="10" y="{top + 32}">{line.slope:+.3g} per hour</text>',
-        f'<text x="10" y="{top + 48}">± {line.margin:.3g}</text>',
+        f'<text x="10" y="{top + 30}" font-weight="bold">{escape(curve.name)}</text>',
+        f'<text x="10" y="{top + 48}">{line.slope:+.3g} per hour</text>',
+        f'<text x="10" y="{top + 64}">± {line.margin:.3g}</text>',
         f'<text x="{_LEFT - 6}" y="{top + 10}" text-anchor="end" fill="#666">{high:.4g}</text>',
         f'<text x="{_LEFT - 6}" y="{top + _ROW}" text-anchor="end" fill="#666">{low:.4g}</text>',
     ]
+
+
+def _corners(points: Sequence[tuple[str, str]]) -> str:
+    """The points of a line, without those in the middle of a level stretch."""
+    kept = [
+        point
+        for number, point in enumerate(points)
+        if number in (0, len(points) - 1) or not points[number - 1][1] == point[1] == points[number + 1][1]
+    ]
+    return " ".join(f"{x},{y}" for x, y in kept)
