@@ -6,6 +6,8 @@ import itertools
 import os
 import shutil
 import signal
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -218,22 +220,28 @@ def test_parts_that_come_back_with_their_disk_are_recovered(clip: Clip, tmp_path
 
 
 def test_a_disk_that_takes_its_time_loses_nothing(clip: Clip, tmp_path: Path) -> None:
+    """The cut waits for the first segment's child, which is not replaced."""
     recorder = Recorder(tmp_path, "door", segment_s=1)
     recorder.open(clip[0])
-    held = None
+    held = waits_s = None
     for tag in clip[1]:
+        began = time.monotonic()
         recorder.write(tag)
+        if held is not None and waits_s is None and tag.keyframe and tag.timestamp_ms >= 1000:
+            waits_s = time.monotonic() - began
         parts = list(tmp_path.glob("*.part"))
         if held is None and tag.timestamp_ms > 500 and parts:
             held = child_of(parts[0])
             os.kill(held, signal.SIGSTOP)
-    # The first segment hangs; those after it were written meanwhile.
-    wait_until(lambda: len(recordings(tmp_path, "door")) == 2, what="two closed segments")
-    assert held is not None
-    os.kill(held, signal.SIGCONT)
+            go_on = threading.Timer(1.5, os.kill, (held, signal.SIGCONT))
+            go_on.start()
+    go_on.join()
     recorder.close()
     seen = [number for path in recordings(tmp_path, "door") for number in numbers_in(path)]
     assert seen == list(range(SECONDS * FPS))
+    assert waits_s is not None
+    assert waits_s > 0.5
+    assert not any(entry.recovered or entry.gap_before_ms for entry in read_index(tmp_path))
 
 
 def test_a_disk_that_hangs_is_given_up_and_what_is_there_is_kept(
