@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from edgeseg.config.effects import BUILT_IN
 from edgeseg.config.problems import Path, Problem
-from edgeseg.config.schema import Config
+from edgeseg.config.schema import Config, StreamConfig
 from edgeseg.config.values import guess, quoted
 
 _SHAPES = {
@@ -38,8 +38,15 @@ def _sentence(kind: str, key: str, names: list[str], detail: Any) -> str:
         return str(detail["ctx"]["error"])
     if kind in _SHAPES:
         found = "" if kind == "missing" else f", not {quoted(detail['input'])}"
-        return _SHAPES[kind] + found
+        off = " (to switch it off: {enabled: false})" if detail["input"] is False and key in _can_be_off() else ""
+        return _SHAPES[kind] + found + off
     return str(detail["msg"]).lower()
+
+
+def _can_be_off() -> set[str]:
+    """The sections of a stream that have a key ``enabled``."""
+    sections = StreamConfig.model_fields.items()
+    return {name for name, field in sections if any("enabled" in m.model_fields for m in _models_in(field.annotation))}
 
 
 def _place(loc: Path) -> tuple[Path, list[str]]:

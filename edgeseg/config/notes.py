@@ -59,7 +59,8 @@ def _of_stream(stream: StreamConfig) -> list[str]:
             if getattr(record, key) != type(record).model_fields[key].default
         ]
         if idle:
-            notes.append(f"everything is recorded: record.{' and '.join(idle)} need 'when: on_presence'")
+            what = " and ".join(f"record.{key}" for key in idle)
+            notes.append(f"everything is recorded, and nothing is done by {what}: add 'when: on_presence'")
     if stream.mask.temporal > 0.9:
         notes.append(f"mask.temporal {stream.mask.temporal:g} makes the mask trail behind what moves")
     return notes

@@ -184,7 +184,7 @@ def _shrink(segments: list[Kept], max_bytes: int | None, shelves: Iterable[Shelf
 
 
 def _size(amount: int) -> str:
-    for unit, words in ((1_000_000_000, "GB"), (1_000_000, "MB")):
+    for unit, words in ((1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB")):
         if amount >= unit:
             return f"{amount / unit:.3g} {words}"
     return f"{amount // 1000} kB"

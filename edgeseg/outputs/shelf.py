@@ -66,7 +66,7 @@ class Shelf:
         except OSError as exc:
             self._complain(segment.path, exc)
             return False
-        _log.info("%s: removed %s (%s)", self.stream, segment.path, reason)
+        _log.debug("%s: removed %s (%s)", self.stream, segment.path, reason)
         self.index.removed(self.stream, segment.path.name, reason)
         if self._status is not None:
             with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import time
 from collections import deque
@@ -310,4 +311,6 @@ class Container:
     def _error(self, what: str, exc: Exception) -> SourceError:
         name = self._arguments.name
         why, hint, permanent = explain(exc)
+        if what == "cannot read" and getattr(exc, "errno", None) == errno.EIO:
+            why, hint = "the connection broke off", ""  # which says something else of one that was never there
         return SourceError(f"{what} {name}: {why}", hint=hint, permanent=permanent)

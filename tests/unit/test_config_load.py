@@ -174,6 +174,13 @@ def test_files_that_may_be_left_out() -> None:
     assert problems_of("slate: {picture: 3}") == ["slate.picture: must be text, not 3 (put it in quotes)"]
 
 
+def test_who_writes_false_is_told_how_to_switch_it_off() -> None:
+    assert problems_of("governor: false") == [
+        "governor: must be a mapping of keys, not false (to switch it off: {enabled: false})"
+    ]
+    assert problems_of("presence: false") == ["presence: must be a mapping of keys, not false"]
+
+
 def test_models_cannot_be_changed() -> None:
     config = load("streams: {door: {source: x.mp4}}")
     with pytest.raises(ValidationError, match="frozen"):
@@ -430,7 +437,7 @@ def test_warnings_tell_what_is_allowed_and_risky() -> None:
         "d: whoever reaches the listening",
         "d: a password goes over rtmp://",
         "e: the bare camera picture leaves the box whenever",
-        "f: everything is recorded: record.pre_roll_s need 'when: on_presence'",
+        "f: everything is recorded, and nothing is done by record.pre_roll_s: add 'when: on_presence'",
     ):
         assert words in told
     assert isinstance(config.streams["a"].effect, PassthroughEffect)
