@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from types import FrameType
 
@@ -70,8 +71,7 @@ class Daemon:
             self.keeper.start()
             stack.callback(self.keeper.close)
             stack.callback(self._stop_streams)
-            for stream in self.streams.values():
-                stream.prepare()
+            self._prepare()
             for stream in self.streams.values():
                 stream.start()
             notify.ready(self._summary())
@@ -92,6 +92,12 @@ class Daemon:
     def stop(self) -> None:
         """Ask ``run`` to come to its end. May be called from any thread and from a signal handler."""
         self._stop.set()
+
+    def _prepare(self) -> None:
+        """All streams at the same time. A model that several of them run is still compiled once."""
+        with ThreadPoolExecutor(len(self.streams) or 1, "prepare") as preparing:
+            for done in [preparing.submit(stream.prepare) for stream in self.streams.values()]:
+                done.result()
 
     def _watch(self) -> None:
         """Wait for the end; tell systemd that we live as long as everything does."""

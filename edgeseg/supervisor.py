@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,10 +79,14 @@ class StreamSupervisor:
     def prepare(self) -> None:
         """Load the model and try the encoder. What fails makes this stream FAILED, and is logged; nothing is raised."""
         try:
-            self._encoder, remark = usable_settings(self._blueprint.encoder)
+            # At the same time: the encoder is tried in a child.
+            with ThreadPoolExecutor(1, f"{self.status.name}:probe") as probing:
+                usable = probing.submit(usable_settings, self._blueprint.encoder)
+                stages = self._blueprint.load()
+                self._encoder, remark = usable.result()
             if remark:
                 _log.warning("%s: %s", self.status.name, remark)
-            self._stages = self._blueprint.load()
+            self._stages = stages
         except EdgesegError as exc:
             self._stay_off(exc)
         except Exception as exc:  # noqa: BLE001 - a plug-in may be anybody's; the other streams are not concerned

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import struct
 import subprocess
-import termios
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from edgeseg.encoding.command import EncoderSettings, encode_command
 from edgeseg.encoding.matroska import AUDIO_TRACK, VIDEO_TRACK, RawFormat, block_head, header
 from edgeseg.encoding.progress import Progress, Seen, cpu_seconds
+from edgeseg.encoding.rawpipe import RawPipe
 from edgeseg.errors import EncoderError
 from edgeseg.ffmpeg import LastWords
 from edgeseg.flv import FlvReader
@@ -22,8 +20,6 @@ from edgeseg.frames import Canvas
 from edgeseg.queues import Closed, FrameQueue, WhenFull
 from edgeseg.types import Tag, TagKind
 
-_F_SETPIPE_SZ = 1031
-_PIPE_BYTES = 1 << 20
 # Enough for a keyframe's longer encode. No more: when the encoder is what is too slow, a full queue is latency.
 _QUEUE_S = 0.2
 # How often a thread that waits for room looks whether the child still works.
@@ -42,8 +38,8 @@ class Encoder:
     """Feeds an ffmpeg child and hands its tags on.
 
     ``video`` and ``audio`` are called by the stream's threads; ``on_tag`` runs on the encoder's reading thread.
-    ``recycle`` gets every canvas back once it was written or dropped. A child that hangs (see ``Progress``) is
-    killed, and that call raises.
+    ``recycle`` gets every canvas back once the child has read it, or it was dropped. A child that hangs (see
+    ``Progress``) is killed, and that call raises.
 
     Args:
         settings: how to encode.
@@ -90,7 +86,7 @@ class Encoder:
         self._failure: EncoderError | None = None
         self._finishing = False
         self._delivering = False
-        self._written_bytes = self._tags = 0
+        self._tags = 0
         self._looked_at = time.monotonic()
         self._start_child()
 
@@ -111,10 +107,7 @@ class Encoder:
         assert self._child.stdout is not None
         assert self._child.stderr is not None
         self._words = LastWords(self._child.stderr, self._name)
-        self._fd = self._child.stdin.fileno()
-        # Fewer wake-ups per frame; some kernels allow less than a megabyte to an ordinary user.
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(self._fd, _F_SETPIPE_SZ, _PIPE_BYTES)
+        self._pipe = RawPipe(self._child.stdin, self._recycle)
         self._writer = threading.Thread(target=self._write_loop, name=f"{self._name}:write", daemon=True)
         self._reader = threading.Thread(target=self._read_loop, name=f"{self._name}:read", daemon=True)
         self._writer.start()
@@ -183,13 +176,9 @@ class Encoder:
             raise self._failure
 
     def _see(self) -> Seen:
-        waiting_bytes = 0
-        with contextlib.suppress(OSError, ValueError):  # it may just have been closed
-            assert self._child.stdin
-            unread = fcntl.ioctl(self._child.stdin.fileno(), termios.FIONREAD, b"\0" * 4)
-            waiting_bytes = struct.unpack("=i", unread)[0]
+        waiting_bytes = self._pipe.unread_bytes()
+        taken_bytes = self._pipe.written_bytes - waiting_bytes
         # While ``on_tag`` holds a tag (a consumer may wait for a slow disk), the child is not to blame.
-        taken_bytes = self._written_bytes - waiting_bytes
         return Seen(taken_bytes, waiting_bytes, self._tags, cpu_seconds(self._child.pid), self._delivering)
 
     def _dropped(self, item: _Item) -> None:
@@ -201,19 +190,16 @@ class Encoder:
 
     def _write_loop(self) -> None:
         try:
-            self._write([header(self.raw)])
+            self._pipe.write(header(self.raw))
             while True:
                 item = self._queue.get()
                 if item is None:
                     continue
                 timestamp_ms, what = item
                 if isinstance(what, Canvas):
-                    try:
-                        self._write([block_head(VIDEO_TRACK, timestamp_ms, what.buffer.size), what.buffer])
-                    finally:
-                        self._recycle(what)
+                    self._pipe.picture(block_head(VIDEO_TRACK, timestamp_ms, what.buffer.size), what)
                 else:
-                    self._write([block_head(AUDIO_TRACK, timestamp_ms, len(what)), what])
+                    self._pipe.write(block_head(AUDIO_TRACK, timestamp_ms, len(what)), what)
         except Closed:
             pass
         except OSError:
@@ -222,16 +208,6 @@ class Encoder:
             with contextlib.suppress(OSError):
                 assert self._child.stdin
                 self._child.stdin.close()
-
-    def _write(self, parts: Sequence[bytes | memoryview | object]) -> None:
-        views = [memoryview(part).cast("B") for part in parts]  # type: ignore[arg-type]
-        while views:
-            done = os.writev(self._fd, views)
-            self._written_bytes += done
-            while views and done >= len(views[0]):
-                done -= len(views.pop(0))
-            if done:
-                views[0] = views[0][done:]
 
     def _read_loop(self) -> None:
         assert self._child.stdout
@@ -279,5 +255,7 @@ class Encoder:
             self._child.wait(_DYING_S)
         self._writer.join(1.0)
         self._reader.join(1.0)
+        if self._child.poll() is not None and not self._writer.is_alive():
+            self._pipe.release()
         assert self._child.stdout
         self._child.stdout.close()
