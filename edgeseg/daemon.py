@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import platform
@@ -98,6 +99,8 @@ class Daemon:
         with ThreadPoolExecutor(len(self.streams) or 1, "prepare") as preparing:
             for done in [preparing.submit(stream.prepare) for stream in self.streams.values()]:
                 done.result()
+        # What is there now stays: looking through it again and again for garbage would hold up every thread.
+        gc.freeze()
 
     def _watch(self) -> None:
         """Wait for the end; tell systemd that we live as long as everything does."""

@@ -36,7 +36,8 @@ class Canvas:
 
     def stamp(self, source: Frame) -> None:
         """Give the canvas the time of the frame that is composited into it."""
-        self.frame = replace(self.frame, pts=source.pts, time_base=source.time_base, captured_at=source.captured_at)
+        mine = self.frame  # not by ``replace``, which takes twice as long
+        self.frame = Frame(mine.y, mine.u, mine.v, source.pts, source.time_base, mine.colour, source.captured_at)
 
 
 class CanvasPool:

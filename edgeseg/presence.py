@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
+import cv2
 
 from edgeseg.status import StreamStatus
 from edgeseg.types import Mask
@@ -100,13 +100,14 @@ class Presence:
 
     def area(self, mask: Mask) -> float:
         """The share of the mask that is the person, 0..1."""
-        # The highest bit says "above one half", in a third less time than a comparison.
-        share = int(np.count_nonzero(mask.alpha & 128)) / mask.alpha.size
+        # The highest bit says "above one half".
+        share = cv2.countNonZero(mask.alpha & 128) / mask.alpha.size
         return 1 - share if self._settings.inverted else share
 
     def _somebody(self, ms: int) -> None:
         if self.present:
-            self._sightings = (*self._sightings[:-1], replace(self._sightings[-1], seen_ms=ms))
+            last = self._sightings[-1]
+            self._sightings = (*self._sightings[:-1], Sighting(last.start_ms, ms))
             return
         if self._run == 0:
             self._run_from_ms = ms

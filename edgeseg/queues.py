@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,10 +25,13 @@ class Closed(Exception):  # noqa: N818 - a state, not a failure
 
 
 class FrameQueue(Generic[T]):
-    """A bounded queue between exactly two threads.
+    """A bounded queue between the threads of a stream; one of them takes.
 
     ``counts`` tells which items fill the capacity; the others are small, always pass and are never dropped. ``dropped``
     is called with every item that had to make room, on the thread that puts.
+
+    Threads wait on ``SimpleQueue``, one token for each item and one for each free place: it is all in C, where a
+    ``Condition`` is twenty calls in Python, and this is done four times for each frame.
     """
 
     def __init__(
@@ -42,7 +47,10 @@ class FrameQueue(Generic[T]):
         self._dropped = dropped
         self._counts = counts
         self._filled = 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._there: SimpleQueue[None] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        self._give_room(capacity)
         self._closed = False
 
     def __len__(self) -> int:
@@ -54,25 +62,22 @@ class FrameQueue(Generic[T]):
         Raises:
             Closed: nobody will take it.
         """
-        victim: T | None = None
         counts = self._counts(item)
-        with self._changed:
-            if (
-                counts
-                and self._when_full is WhenFull.WAIT
-                and not self._changed.wait_for(lambda: self._closed or self._filled < self._capacity, timeout_s)
-            ):
+        if counts and self._when_full is WhenFull.WAIT:
+            try:
+                self._room.get(timeout=timeout_s)
+            except Empty:
                 return False
+        with self._lock:
             if self._closed:
+                self._give_room(1)  # for whoever else waits
                 raise Closed
-            if counts and self._filled >= self._capacity:
-                victim = next(waiting for waiting in self._items if self._counts(waiting))
-                self._items.remove(victim)
-            elif counts:
-                self._filled += 1
+            victims = [self._pop_oldest()] if counts and self._is_full else []
+            self._filled += counts
             self._items.append(item)
-            self._changed.notify_all()
-        if victim is not None:
+            if not victims:
+                self._there.put(None)
+        for victim in victims:
             self._dropped(victim)
         return True
 
@@ -82,28 +87,56 @@ class FrameQueue(Generic[T]):
         Raises:
             Closed: closed and empty.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._closed or bool(self._items), timeout_s):
-                return None
+        try:
+            self._there.get(timeout=timeout_s)
+        except Empty:
+            return None
+        with self._lock:
             if not self._items:
+                if not self._closed:
+                    return None  # it was cleared in between
+                self._there.put(None)  # that of ``close``, for the next time
                 raise Closed
             item = self._items.popleft()
-            self._filled -= self._counts(item)
-            self._changed.notify_all()
+            if self._counts(item):
+                self._filled -= 1
+                self._give_room(1)
             return item
 
     def close(self) -> None:
         """Nothing more will be put; wakes whoever waits."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._there.put(None)
+                self._give_room(1)
 
     def clear(self) -> None:
         """Drop what is in it."""
-        with self._changed:
+        with self._lock:
             victims = list(self._items)
             self._items.clear()
+            with contextlib.suppress(Empty):  # the other thread may hold one already
+                for _ in victims:
+                    self._there.get_nowait()
+            if self._closed:
+                self._there.put(None)
+            self._give_room(self._filled)
             self._filled = 0
-            self._changed.notify_all()
         for victim in victims:
             self._dropped(victim)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._when_full is WhenFull.DROP_OLDEST and self._filled >= self._capacity
+
+    def _pop_oldest(self) -> T:
+        victim = next(waiting for waiting in self._items if self._counts(waiting))
+        self._items.remove(victim)
+        self._filled -= 1
+        return victim
+
+    def _give_room(self, places: int) -> None:
+        if self._when_full is WhenFull.WAIT:
+            for _ in range(places):
+                self._room.put(None)

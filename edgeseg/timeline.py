@@ -24,9 +24,10 @@ class Timeline:
         self._last_audio_ms = -1
         self._run_ms = 0
         self._live = False
-        self._last_time: Fraction | None = None
+        self._last_time_s: float | None = None
         self._last_arrival = 0.0
-        self._offset_ms: Fraction | None = None
+        # Exactly, as numerator and denominator: calculating with ``Fraction`` is slow, and this is done for each frame.
+        self._offset_ms: tuple[int, int] | None = None
         self._lock = threading.Lock()  # the source's thread and the slate's
 
     def idle(self, now: float) -> int:
@@ -46,15 +47,15 @@ class Timeline:
 
     def video(self, pts: int, time_base: Fraction, arrival: float) -> int:
         """The output time in ms of a picture that arrived at ``arrival`` (monotonic seconds). Always grows."""
-        time = pts * time_base
+        time_s = pts * time_base.numerator / time_base.denominator
         with self._lock:
-            if self._offset_ms is None or self._jumped(time):
+            if self._offset_ms is None or self._jumped(time_s):
                 gap_ms = round((arrival - self._last_arrival) * 1000) if self._last_ms >= 0 else 0
                 start_ms = self._last_ms + max(1, gap_ms) if self._last_ms >= 0 else 0
-                self._offset_ms = start_ms - time * 1000
+                self._offset_ms = (start_ms - pts * time_base * 1000).as_integer_ratio()
                 self._run_ms = start_ms
-            ms = max(self._last_ms + 1, round(time * 1000 + self._offset_ms))
-            self._last_ms, self._last_time, self._last_arrival = ms, time, arrival
+            ms = max(self._last_ms + 1, _placed(pts, time_base, self._offset_ms))
+            self._last_ms, self._last_time_s, self._last_arrival = ms, time_s, arrival
             return ms
 
     def audio(self, pts: int, time_base: Fraction) -> int | None:
@@ -63,21 +64,28 @@ class Timeline:
         That is sound before the first picture of a run, sound that would go back, and sound that has
         jumped away from the pictures: it may have met a step of the camera's clock before they do.
         """
-        time = pts * time_base
-        if self._offset_ms is None or self._last_time is None:
+        if self._offset_ms is None or self._last_time_s is None:
             return None
-        if abs(time - self._last_time) >= self._jump_s():
+        if abs(pts * time_base.numerator / time_base.denominator - self._last_time_s) >= self._jump_s():
             return None
-        ms = round(time * 1000 + self._offset_ms)
+        ms = _placed(pts, time_base, self._offset_ms)
         if ms < self._run_ms or ms <= self._last_audio_ms:
             return None
         self._last_audio_ms = ms
         return ms
 
-    def _jumped(self, time: Fraction) -> bool:
-        assert self._last_time is not None
-        step = time - self._last_time
-        return step <= -1 or step >= self._jump_s()
+    def _jumped(self, time_s: float) -> bool:
+        assert self._last_time_s is not None
+        step_s = time_s - self._last_time_s
+        return step_s <= -1 or step_s >= self._jump_s()
 
     def _jump_s(self) -> float:
         return _JUMP_S if self._live else _FILE_JUMP_S
+
+
+def _placed(pts: int, time_base: Fraction, offset_ms: tuple[int, int]) -> int:
+    """``pts`` in milliseconds and ``offset_ms`` later, exactly, to the nearest whole one."""
+    over, under = offset_ms
+    ticks = time_base.denominator
+    numerator, denominator = pts * time_base.numerator * 1000 * under + over * ticks, ticks * under
+    return (2 * numerator + denominator) // (2 * denominator)
