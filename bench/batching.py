@@ -35,7 +35,10 @@ def compiled(model: str, batch: int, **properties: Any) -> Any:
 
 
 def picture(model: Any) -> Any:
-    return np.random.default_rng(0).random(tuple(model.input(0).shape), np.float32)
+    port = model.input(0)
+    noise = np.random.default_rng(0).random(tuple(port.shape), np.float32)
+    dtype = np.dtype(port.get_element_type().to_dtype())
+    return noise.astype(dtype) if dtype.kind == "f" else (noise * 255).astype(dtype)
 
 
 def requests(model: str, streams: int) -> Way:
