@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := vidgear model-api mediapipe
 
-.PHONY: setup demo test check e2e faults bench models clean
+.PHONY: setup demo test check e2e faults bench peers models clean
 
 setup: $(STAMP)
 
@@ -37,9 +38,18 @@ faults: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python bench/e2e.py $(BENCH_ARGS)
 
+# Two gigabytes of other people's packages, each in an environment of its own: bench/peers/README.md.
+peers: $(STAMP) $(PEERS:%=bench/peers/.venv/%/.installed)
+	$(BIN)/python bench/peers/run.py $(BENCH_ARGS)
+
+bench/peers/.venv/%/.installed: bench/peers/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install -q --disable-pip-version-check -r $<
+	touch $@
+
 models: $(STAMP)
 	$(BIN)/python models/make_models.py
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo/recordings
+	rm -rf $(VENV) bench/peers/.venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo/recordings
 	find . -name __pycache__ -prune -exec rm -rf {} +

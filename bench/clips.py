@@ -22,8 +22,9 @@ from edgeseg.types import Colour, Frame
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 FPS = Fraction(30)
+ALL_SIZES = {"360p": (640, 360), **SIZES}
 # Mbit/s of a camera of that size.
-_CAMERA_MBIT = {"720p": 4, "1080p": 8}
+_CAMERA_MBIT = {"360p": 1, "720p": 4, "1080p": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,12 @@ def make_clip(ffmpeg: str, source: Path, size: str, frames: int, turns: int) -> 
     a frame of a long run costs what a frame of a short one does.
     """
     facts = source.stat()
-    key = f"{source.resolve()} {facts.st_size} {facts.st_mtime_ns} {size} {frames} {FPS} {_CAMERA_MBIT[size]}"
+    width, height = ALL_SIZES[size]
+    rate = _CAMERA_MBIT[size]
+    key = f"{source.resolve()} {facts.st_size} {facts.st_mtime_ns} {width}x{height} {frames} {FPS} {rate}"
     folder = Path(tempfile.gettempdir()) / "edgeseg-bench"
     folder.mkdir(exist_ok=True)
     base = folder / f"{size}-{frames}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.mp4"
-    width, height = SIZES[size]
-    rate = _CAMERA_MBIT[size]
     if not base.exists():
         _make(
             [ffmpeg, "-stream_loop", "-1", "-i", str(source)],
@@ -69,8 +70,8 @@ def make_clip(ffmpeg: str, source: Path, size: str, frames: int, turns: int) -> 
 
 def encoder_options(ffmpeg: str, size: str) -> list[str]:
     """The daemon's own encoder options for pictures of this size, without its input and output."""
-    width, height = SIZES[size]
-    settings = EncoderSettings(ffmpeg, preset="superfast")
+    width, height = ALL_SIZES[size]
+    settings = EncoderSettings(ffmpeg)
     command = encode_command(settings, RawFormat(width, height, FPS, Colour()))
     return command[command.index("0:v:0") + 1 : command.index("pipe:1")]
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
@@ -19,8 +19,10 @@ class MeasurementError(Exception):
     """Something did not do what was to be measured."""
 
 
-def run(command: Sequence[str], *, timeout_s: float = 600.0) -> float:
+def run(command: Sequence[str], *, timeout_s: float = 600.0, started: Callable[[int], None] = lambda _: None) -> float:
     """Run ``command`` to its end and give its CPU seconds, user and system, with those of the children it waited for.
+
+    ``started`` is told its process id.
 
     Raises:
         MeasurementError: it failed, or took longer than ``timeout_s``.
@@ -37,6 +39,7 @@ def run(command: Sequence[str], *, timeout_s: float = 600.0) -> float:
         watch = threading.Timer(timeout_s, os.killpg, (child.pid, signal.SIGKILL))
         watch.start()
         try:
+            started(child.pid)
             _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
             os.killpg(child.pid, signal.SIGTERM)

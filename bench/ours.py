@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cost
 import yaml
 from clips import EFFECTS, Clip
 from prometheus_client.parser import text_string_to_metric_families
+from rtmp_server import free_port, server
 
 STAGES = ("read", "sample", "infer", "mask", "composite", "hand_over")
+INSIDE = Path(__file__).with_name("inside.py")
 _SCRAPE_S = 1.0
 
 
@@ -47,55 +48,71 @@ def run(ffmpeg: str, clip: Clip, effect: str, folder: Path) -> Run:
         MeasurementError: the daemon failed, or not every picture is in the recording.
     """
     recordings = folder / "recordings"
-    http, rtmp = free_port(), free_port()
-    url = f"rtmp://127.0.0.1:{rtmp}/live/bench"
-    source = {"url": str(clip.path), "loop": False, "realtime": False, "audio": False}
-    stream = {"source": source, "effect": EFFECTS[effect], "record": str(recordings), "publish": url}
-    config = folder / "bench.yaml"
-    config.write_text(
-        yaml.safe_dump(
-            {"http": {"port": http}, "ffmpeg": ffmpeg, "log": {"level": "warning"}, "streams": {"bench": stream}}
-        )
-    )
-    with _server(ffmpeg, url, rtmp), _scraper(http) as scrapes:
-        cpu_s = cost.run([sys.executable, "-m", "edgeseg", "run", "-c", str(config)])
-    files = sorted(recordings.glob("*.mp4"))
-    cost.check_frames(files, clip.total)
-    for file in files:
-        file.unlink()
+    with server(ffmpeg) as url:
+        stream = {"source": played(clip), "effect": EFFECTS[effect], "record": str(recordings), "publish": url}
+        config, http = write_config(ffmpeg, {"bench": stream}, folder)
+        with _scraper(http) as scrapes:
+            cpu_s = cost.run([sys.executable, "-m", "edgeseg", "run", "-c", str(config)])
+    take_recordings(recordings, clip.total)
     return Run(cpu_s, scrapes)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def played(clip: Clip) -> dict[str, Any]:
+    """A source that gives ``clip`` once, as fast as it goes."""
+    return {"url": str(clip.path), "loop": False, "realtime": False, "audio": False}
+
+
+def write_config(ffmpeg: str, streams: dict[str, Any], folder: Path) -> tuple[Path, int]:
+    """A configuration of ``streams`` in ``folder``, everything else as it is by default; and its HTTP port."""
+    http = free_port()
+    config = folder / "bench.yaml"
+    common = {"http": {"port": http}, "ffmpeg": ffmpeg, "log": {"level": "warning"}}
+    config.write_text(yaml.safe_dump({**common, "streams": streams}))
+    return config, http
 
 
 @contextlib.contextmanager
-def _server(ffmpeg: str, url: str, port: int) -> Iterator[None]:
-    """An RTMP server for one publisher that throws away what it gets."""
-    server = subprocess.Popen(
-        [ffmpeg, "-nostdin", "-v", "quiet", "-listen", "1", "-i", url, "-c", "copy", "-f", "null", "-"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def running(config: Path, notes: Path | None = None) -> Iterator[int]:
+    """The daemon while it runs; gives its process id, and ends it. With ``notes`` it is the one with instruments.
+
+    Raises:
+        MeasurementError: it had ended before, or did not end well.
+    """
+    log = config.with_suffix(".log")
+    command = ["-m", "edgeseg", "run", "-c", str(config)] if notes is None else [str(INSIDE), str(config), str(notes)]
+    with log.open("wb") as words:
+        daemon = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=cost.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=words,
+            start_new_session=True,
+        )
     try:
-        deadline = time.monotonic() + 5
-        while not _listens(port) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield
+        yield daemon.pid
+        ended = daemon.poll()
     finally:
-        server.terminate()
-        server.wait()
+        daemon.terminate()
+        try:
+            code = daemon.wait(15)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            code = daemon.wait()
+    if ended is not None or code != 0:
+        raise cost.MeasurementError(f"the daemon ended with {code}: {log.read_text()[-1000:]}")
 
 
-def _listens(port: int) -> bool:
-    """Looked up rather than tried: the server takes one connection only."""
-    wanted = f":{port:04X}"
-    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return any(row[1].endswith(wanted) and row[3] == "0A" for row in rows)
+def take_recordings(folder: Path, frames: int) -> None:
+    """Delete the recordings in ``folder``, which have to have ``frames`` pictures.
+
+    Raises:
+        MeasurementError: there are more or fewer.
+    """
+    files = sorted(folder.glob("*.mp4"))
+    cost.check_frames(files, frames)
+    for file in files:
+        file.unlink()
 
 
 @contextlib.contextmanager
@@ -116,6 +133,14 @@ def _scraper(port: int) -> Iterator[list[Scrape]]:
     finally:
         done.set()
         thread.join()
+
+
+def slates(port: int) -> float:
+    """How many slates the daemon's encoders have given so far, all streams together."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    samples = [sample for family in families for sample in family.samples if sample.name == "edgeseg_frames_total"]
+    return sum(sample.value for sample in samples if sample.labels["stage"] == "slate")
 
 
 def parse(exposition: str) -> Scrape:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 from cost import ROOT, MeasurementError
-from ours import free_port
+from rtmp_server import free_port
 
 # Failures are forgotten after a stable minute: then the waits do not grow from one absence to the next.
 _SERVER_UP_S, _SERVER_AWAY_S = 63.0, 4.0

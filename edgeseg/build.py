@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgeseg import plugins
 from edgeseg.backends.choose import backend_name, default_device
 from edgeseg.backends.revived import Revived
-from edgeseg.backends.watched import Watched
+from edgeseg.backends.watched import Watched, takes
 from edgeseg.config.effects import PluginEffect, ReplaceEffect
-from edgeseg.config.schema import Config, PublishConfig, RecordConfig, RetentionConfig, StreamConfig
+from edgeseg.config.schema import Config, DecodeConfig, PublishConfig, RecordConfig, RetentionConfig, StreamConfig
 from edgeseg.encoding.command import EncoderSettings
+from edgeseg.errors import ConfigError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.governor import GovernorSettings
-from edgeseg.masks import MaskRefiner, RefineSettings
+from edgeseg.masks import MaskRefiner, RefineSettings, StillGate, StillSettings, settling
 from edgeseg.outputs.events import EventGate
 from edgeseg.outputs.recordstatus import RecordStatus
 from edgeseg.outputs.retention import Keeper, Retention
@@ -26,19 +28,20 @@ from edgeseg.presence import Presence, PresenceSettings
 from edgeseg.reader import VideoSettings
 from edgeseg.recipes import find_model, load_recipe
 from edgeseg.redact import redact_url
-from edgeseg.sampling import Sampler
+from edgeseg.sampling import DeviceSampler
 from edgeseg.slate import SlateSettings
+from edgeseg.sources.decode_command import DecodeSettings
 from edgeseg.status import OutputStatus, StreamStatus
 from edgeseg.supervisor import Blueprint, Fed
-from edgeseg.types import Backend, Effect, Recipe, Source
+from edgeseg.types import Backend, Effect, FrameSampler, Recipe, Source
 
 _PUBLISH_QUEUE_S = 2.0
 # A disk may block for as long as the recorder waits for it (8 s), and nothing is lost.
 _RECORD_QUEUE_S, _RECORD_QUEUE_BYTES = 12.0, 32 << 20
 # Which settings of `source:` each built-in source takes, besides the URL.
 _SOURCE_KEYS = {
-    "av": ("loop", "rtsp_transport", "open_timeout_s", "read_timeout_s", "audio", "input_format", "options"),
-    "v4l2": ("input_format", "size", "fps", "open_timeout_s", "read_timeout_s", "options"),
+    "av": ("loop", "rtsp_transport", "open_timeout_s", "read_timeout_s", "audio", "input_format", "options", "decode"),
+    "v4l2": ("input_format", "size", "fps", "open_timeout_s", "read_timeout_s", "options", "decode"),
     "test": ("size", "fps"),
 }
 
@@ -64,13 +67,15 @@ def blueprint(name: str, config: Config, keeper: Keeper) -> Blueprint:
     def load() -> Stages:
         backend, recipe, _ = build_backend(stream, _sharing(stream, config), status)
         backends.append(backend)
+        sampler: FrameSampler = DeviceSampler(recipe, partial(takes, backend))
         return Stages(
-            Sampler(recipe),
+            sampler,
             backend,
             MaskRefiner(refine_settings(stream)),
             build_effect(stream),
             uncovered_without_mask=stream.mask.on_mask_loss == "uncovered" and stream.allow_uncovered,
             presence=presence,
+            gate=build_gate(stream, recipe),
         )
 
     def unload() -> None:
@@ -79,7 +84,7 @@ def blueprint(name: str, config: Config, keeper: Keeper) -> Blueprint:
 
     return Blueprint(
         status=status,
-        make_source=lambda: build_source(stream),
+        make_source=lambda: build_source(stream, ffmpeg),
         load=load,
         unload=unload,
         video=VideoSettings(
@@ -101,14 +106,27 @@ def governor_settings(stream: StreamConfig) -> GovernorSettings | None:
     return GovernorSettings(settings.min_fps, settings.max_mask_age_ms / 1000) if settings.enabled else None
 
 
-def build_source(stream: StreamConfig) -> Source:
-    """The source of ``stream``, not open yet."""
+def build_source(stream: StreamConfig, ffmpeg: str = "auto") -> Source:
+    """The source of ``stream``, not open yet; ``ffmpeg`` is what decodes where that is done in a child.
+
+    Raises:
+        ConfigError: there is no ffmpeg to decode with.
+    """
     settings = stream.source
     factory = plugins.load("sources", settings.kind)
     keys = _SOURCE_KEYS.get(settings.kind)
     if keys is None:
         return factory(settings.url, **settings.options)  # type: ignore[no-any-return]
-    return factory(settings.url, **{key: getattr(settings, key) for key in keys})  # type: ignore[no-any-return]
+    arguments: dict[str, Any] = {key: getattr(settings, key) for key in keys}
+    if "decode" in keys:
+        arguments["decode"] = _decode_settings(settings.decode, ffmpeg)
+    return factory(settings.url, **arguments)  # type: ignore[no-any-return]
+
+
+def _decode_settings(decode: DecodeConfig, ffmpeg: str) -> DecodeSettings | None:
+    if not decode.child:
+        return None
+    return DecodeSettings(find_ffmpeg(ffmpeg), decode.hwaccel, decode.device, decode.fallback == "software")
 
 
 def build_backend(
@@ -119,6 +137,7 @@ def build_backend(
     Which device it is on, and how often it had to be loaded again, is written to ``status``.
 
     Raises:
+        ConfigError: frames are to be sampled in the graph of a backend that has none.
         ModelError: the model cannot be found, or loaded neither on its device nor on the fallback.
     """
     settings = stream.model
@@ -129,6 +148,10 @@ def build_backend(
     if name == "openvino":
         streams = min(concurrent, os.cpu_count() or 1)
         options = {"precision": settings.precision, "streams": streams, "cache_dir": _model_cache(stream)}
+        if settings.sampling != "auto":
+            options["sampling"] = settings.sampling
+    elif settings.sampling == "graph":
+        raise ConfigError(f"model {recipe.name!r}: only the backend openvino has a graph to sample in, not {name}")
 
     def make() -> Backend:
         backend: Backend = factory(**options)
@@ -173,6 +196,7 @@ def build_encoder_settings(stream: StreamConfig, ffmpeg: str) -> EncoderSettings
         ffmpeg=ffmpeg,
         codec=settings.codec,
         fallback=settings.fallback,
+        profile=settings.profile,
         preset=settings.preset,
         bitrate=None if settings.bitrate == "auto" else int(settings.bitrate),
         keyframe_s=settings.keyframe_s,
@@ -198,6 +222,15 @@ def refine_settings(stream: StreamConfig) -> RefineSettings:
     )
     # None where a threshold takes its place.
     return settings if mask.smooth_step is None else replace(settings, smooth_step=mask.smooth_step)
+
+
+def build_gate(stream: StreamConfig, recipe: Recipe) -> StillGate | None:
+    """What finds pictures of ``stream`` that need no inference of their own; None when it is switched off."""
+    gate = stream.mask.motion_gate
+    if not gate.enabled:
+        return None
+    settle = settling(stream.mask.temporal, prior=recipe.prior_channel)
+    return StillGate(StillSettings(gate.threshold, gate.max_age_ms / 1000, settle))
 
 
 def presence_settings(stream: StreamConfig) -> PresenceSettings:

@@ -7,17 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from edgeseg.frames import Canvas, CanvasPool, copy, fill
-from edgeseg.masks import LatestMask, MaskRefiner
+from edgeseg.masks import LatestMask, MaskRefiner, StillGate
 from edgeseg.outlet import Outlet
 from edgeseg.placement import Placement
 from edgeseg.presence import Presence
 from edgeseg.queues import Closed, FrameQueue
-from edgeseg.sampling import Sampler
 from edgeseg.status import LatestFrame, StreamStatus
 from edgeseg.throttle import Throttle
-from edgeseg.types import Backend, Effect, Frame, Mask
+from edgeseg.types import Backend, Effect, Frame, FrameSampler, Mask
 
 _log = logging.getLogger(__name__)
 
@@ -29,29 +29,50 @@ TimedFrame = tuple[Frame, int]
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What one stream's worker joins. ``uncovered_without_mask`` is the configuration's explicit choice."""
+    """What one stream's worker joins. ``uncovered_without_mask`` is the configuration's explicit choice. With a
+    ``gate``, a picture that is still the one before goes without inference.
+    """
 
-    sampler: Sampler
+    sampler: FrameSampler
     backend: Backend
     refiner: MaskRefiner
     effect: Effect
     uncovered_without_mask: bool = False
     presence: Presence | None = None
+    gate: StillGate | None = None
 
     def start_anew(self) -> None:
         """What comes next has nothing to do with what was before: masks of before must not show in it."""
         self.refiner.reset()
+        if self.gate is not None:
+            self.gate.reset()
         reset = getattr(self.backend, "reset", None)  # only backends that read their last mask have one
         if reset is not None:
             reset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The mask that a frame is shown with: its own, that of a picture that was ``still`` the same, or an ``older`` one
+    that the throttle lets it share unseen.
+    """
+
+    mask: Mask | None
+    still: bool = False
+    older: bool = False
+
+    @property
+    def reused(self) -> bool:
+        return self.still or self.older
 
 
 class Pipeline:
     """Takes frames from a queue and gives composited pictures to the encoder, each with its own mask.
 
     Fail closed: when there is no mask of exactly this frame, or the effect raises, what goes out is a plain cover.
-    Nothing but ``Stages.uncovered_without_mask`` and the passthrough effect can let the source's picture out. Only a
-    throttle that is on such a step lets a frame have the mask of one before, and of none older than it allows.
+    Nothing but ``Stages.uncovered_without_mask`` and the passthrough effect can let the source's picture out. Only two
+    let a frame have the mask of one before, and of none older than they allow: a throttle that is on such a step, and
+    the gate that has found the two to show the same.
 
     Args:
         stages: what to join.
@@ -116,25 +137,24 @@ class Pipeline:
             EncoderError: the encoder cannot take it.
         """
         began = time.perf_counter()
-        shown = self._place(frame)
-        older = None if shown is None else self._older_mask(shown)
-        mask = older if older is not None or shown is None else self._segment(shown)
+        placed = self._place(frame)
+        shown = _Shown(None) if placed is None else self._mask_for(placed)
         if self._stages.presence is not None:
-            self._stages.presence.look(mask if older is None else None, timestamp_ms)
+            self._stages.presence.look(None if shown.older else shown.mask, timestamp_ms)
         canvas = self._pool.take()
         canvas.stamp(frame)
         started = time.perf_counter()
-        self._composite(shown, mask, canvas, reused=older is not None)
+        self._composite(placed, shown, canvas)
         self._status.stage("composite").observe(time.perf_counter() - started)
-        if mask is not None:
+        if shown.mask is not None:
             self._status.mask_age.observe(max(0.0, time.monotonic() - self._latest_mask.captured_at))
         self._latest.offer(canvas.frame)
         started = time.perf_counter()
         self._outlet.video(canvas, timestamp_ms)
         self._status.stage("hand_over").observe(time.perf_counter() - started)
         self._status.count("encode", "in")
-        if self._throttle is not None and mask is not None:
-            self._throttle.worked(time.perf_counter() - began, reused=older is not None)
+        if self._throttle is not None and shown.mask is not None:
+            self._throttle.worked(time.perf_counter() - began, reused=shown.reused)
 
     def _place(self, frame: Frame) -> Frame | None:
         """The part of the frame that is shown. The model sees the same part, or its mask would lie beside it."""
@@ -144,42 +164,61 @@ class Pipeline:
             self._cover_because(f"the frame cannot be placed: {_why(exc)}")
             return None
 
-    def _older_mask(self, frame: Frame) -> Mask | None:
-        """The mask that ``frame`` may share with one before it, or None when it is to have its own."""
+    def _mask_for(self, frame: Frame) -> _Shown:
         every = 1 if self._throttle is None else self._throttle.step.mask_every
-        return self._latest_mask.mask_for(frame, every)
-
-    def _segment(self, frame: Frame) -> Mask | None:
-        """The frame's own mask, or None when the model gave none. It is kept for those that may share it."""
-        mask = self._infer(frame)
-        self._latest_mask.keep(frame, mask)
-        return mask
-
-    def _infer(self, frame: Frame) -> Mask | None:
-        stages, status = self._stages, self._status
+        older = self._latest_mask.mask_for(frame, every)
+        if older is not None:
+            return _Shown(older, older=True)
         try:
-            started = time.perf_counter()
-            tensor = stages.sampler.sample(frame)
-            sampled = time.perf_counter()
-            answer = stages.backend.infer(tensor)
-            inferred = time.perf_counter()
-            mask = stages.refiner.refine(answer, frame.pts)
-            status.stage("sample").observe(sampled - started)
-            status.stage("infer").observe(inferred - sampled)
-            status.stage("mask").observe(time.perf_counter() - inferred)
+            tensor = self._sample(frame)
+            still = self._still_mask(frame, tensor)
+            if still is not None:
+                self._status.count("infer", "still")
+                return _Shown(still, still=True)
+            mask = self._infer(tensor, frame.pts)
         except Exception as exc:  # noqa: BLE001 - whatever a backend raises: no mask, no clear picture
-            status.count("infer", "failed")
+            self._status.count("infer", "failed")
             self._cover_because(f"inference failed: {_why(exc)}")
+            mask = None
+        self._keep(frame, mask)
+        return _Shown(mask)
+
+    def _sample(self, frame: Frame) -> Any:
+        started = time.perf_counter()
+        tensor = self._stages.sampler.sample(frame)
+        self._status.stage("sample").observe(time.perf_counter() - started)
+        return tensor
+
+    def _still_mask(self, frame: Frame, tensor: Any) -> Mask | None:
+        """The kept mask, where a gate finds that ``frame`` shows what it was made of."""
+        gate = self._stages.gate
+        if gate is None or not gate.still(tensor):
             return None
+        return self._latest_mask.still_for(frame, gate.max_age_s)
+
+    def _infer(self, tensor: Any, pts: int) -> Mask:
+        stages, status = self._stages, self._status
+        started = time.perf_counter()
+        answer = stages.backend.infer(tensor)
+        inferred = time.perf_counter()
+        mask = stages.refiner.refine(answer, pts)
+        status.stage("infer").observe(inferred - started)
+        status.stage("mask").observe(time.perf_counter() - inferred)
         status.count("infer", "ok")
         return mask
 
-    def _composite(self, frame: Frame | None, mask: Mask | None, canvas: Canvas, *, reused: bool) -> None:
-        outcome = "covered"
+    def _keep(self, frame: Frame, mask: Mask | None) -> None:
+        """For those that may share it; a loss is kept too, so that no mask of before hides it."""
+        self._latest_mask.keep(frame, mask)
+        if self._stages.gate is not None:
+            self._stages.gate.keep(masked=mask is not None)
+
+    def _composite(self, frame: Frame | None, shown: _Shown, canvas: Canvas) -> None:
+        outcome, mask = "covered", shown.mask
         try:
-            if frame is not None and mask is not None and (reused or mask.of == frame.pts):
+            if frame is not None and mask is not None and (shown.reused or mask.of == frame.pts):
                 self._stages.effect.apply(frame, mask, self._placement.place(canvas.frame))
-                outcome = "reused_mask" if reused else "ok"
+                outcome = "reused_mask" if shown.reused else "ok"
                 self._uncover()
             else:
                 if mask is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from edgeseg.colour import rgb_from_yuv
-from edgeseg.types import U8, Frame, Recipe
+from edgeseg.types import U8, Colour, Frame, PlaneFormat, Recipe
 
 # Beyond this ratio bilinear sampling steps over whole pixels and sees patterns that are not there.
 _FAR = 3
@@ -45,13 +48,48 @@ class Sampler:
     def _resize(self, plane: U8, small: U8) -> None:
         height, width = small.shape
         while plane.shape[0] >= 2 * height and plane.shape[1] >= 2 * width:
-            half = (plane.shape[0] // 2, plane.shape[1] // 2)
-            buffer = self._halves.get(half)
-            if buffer is None:
-                buffer = self._halves[half] = np.empty(half, np.uint8)
-            # An odd last row or column would turn the exact 2:1 into the slow general case.
-            even = plane[: half[0] * 2, : half[1] * 2]
-            plane = cv2.resize(even, half[::-1], dst=buffer, interpolation=cv2.INTER_AREA)
-        # A picture of quite another shape than the model's may still be much too long in one direction.
-        far = plane.shape[0] > _FAR * height or plane.shape[1] > _FAR * width
-        cv2.resize(plane, (width, height), dst=small, interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR)
+            plane = self._halved(plane, 2, 2, cv2.INTER_AREA)
+        # A picture of quite another shape than the model's is still much too long in one direction. Exactly between
+        # two pixels a straight line is their mean, which takes OpenCV a fifth of the time that an area does here.
+        while plane.shape[0] > _FAR * height:
+            plane = self._halved(plane, 2, 1, cv2.INTER_LINEAR)
+        while plane.shape[1] > _FAR * width:
+            plane = self._halved(plane, 1, 2, cv2.INTER_LINEAR)
+        cv2.resize(plane, (width, height), dst=small, interpolation=cv2.INTER_LINEAR)
+
+    def _halved(self, plane: U8, down: int, across: int, how: int) -> U8:
+        shape = (plane.shape[0] // down, plane.shape[1] // across)
+        buffer = self._halves.get(shape)
+        if buffer is None:
+            buffer = self._halves[shape] = np.empty(shape, np.uint8)
+        # An odd last row or column would turn the exact 2:1 into the slow general case.
+        even = plane[: shape[0] * down, : shape[1] * across]
+        cv2.resize(even, shape[::-1], dst=buffer, interpolation=how)
+        return buffer
+
+
+class DeviceSampler:
+    """Leaves frames to a backend that samples them on its own device, and makes tensors for others.
+
+    Which of the two it is may change from frame to frame: a model that was loaded again may run on another device.
+
+    Args:
+        recipe: what tensors have to be like.
+        takes: asks the backend whether it takes frames with such planes.
+    """
+
+    def __init__(self, recipe: Recipe, takes: Callable[[PlaneFormat], bool]) -> None:
+        self._host = Sampler(recipe)
+        self._takes = takes
+
+    def sample(self, frame: Frame) -> U8 | Frame:
+        """What the backend takes: the frame itself, or u8 [1, h, w, 3] in the recipe's colour order."""
+        planes = plane_format(frame.width, frame.height, frame.colour)
+        return frame if self._takes(planes) else self._host.sample(frame)
+
+
+@lru_cache(maxsize=64)
+def plane_format(width: int, height: int, colour: Colour) -> PlaneFormat:
+    """What a backend has to know of such frames to sample them itself."""
+    matrix = rgb_from_yuv(colour.matrix, colour.full_range)
+    return PlaneFormat(width, height, tuple(tuple(float(value) for value in row) for row in matrix))

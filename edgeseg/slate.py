@@ -32,7 +32,7 @@ class SlateSettings:
     after_s: float = 3.0
     text: str = "no signal since %H:%M:%S"
     picture: Path | None = None
-    fps: float = 2.0
+    fps: float = 1.0
     before_first: bool = False
 
 

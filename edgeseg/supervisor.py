@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 class Fed(Protocol):
     """An output with its own thread, as the supervisor sees it."""
 
+    def warm_up(self) -> None: ...
+
     def start(self, source: Hub) -> None: ...
 
     def close(self, timeout_s: float = ...) -> None: ...
@@ -79,7 +81,9 @@ class StreamSupervisor:
     def prepare(self) -> None:
         """Load the model and try the encoder. What fails makes this stream FAILED, and is logged; nothing is raised."""
         try:
-            # At the same time: the encoder is tried in a child.
+            # At the same time: outputs start their children, and the encoder is tried in another one.
+            for output in self._blueprint.outputs:
+                output.warm_up()
             with ThreadPoolExecutor(1, f"{self.status.name}:probe") as probing:
                 usable = probing.submit(usable_settings, self._blueprint.encoder)
                 stages = self._blueprint.load()
@@ -96,7 +100,7 @@ class StreamSupervisor:
     def _stay_off(self, exc: EdgesegError) -> None:
         self._give_up(exc)
         self._blueprint.unload()
-        self._hub.end()
+        self._close_outputs(1.5)
         for status in self.status.outputs:
             status.state, status.reason = State.STOPPED, "the stream is off"
 

@@ -70,7 +70,7 @@ class Frame:
 
     @property
     def time_s(self) -> float:
-        return float(self.pts * self.time_base)
+        return self.pts * self.time_base.numerator / self.time_base.denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class AudioPacket:
 
     @property
     def time_s(self) -> float:
-        return float(self.pts * self.time_base)
+        return self.pts * self.time_base.numerator / self.time_base.denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +237,17 @@ class StreamHeader:
         return self.file_header + b"".join(tag.wire for tag in self.tags)
 
 
+@dataclass(frozen=True, slots=True)
+class PlaneFormat:
+    """What a backend has to know of frames to sample them itself: their size, and the 3x4 matrix, row by row, that
+    takes (Y, U, V, 1) in 0..255 to (R, G, B) in 0..255.
+    """
+
+    width: int
+    height: int
+    rgb_from_yuv: tuple[tuple[float, ...], ...]
+
+
 class State(StrEnum):
     """What a stream or an output is doing."""
 
@@ -247,12 +258,23 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
+class FrameSampler(Protocol):
+    """Makes of a frame what the stream's backend takes: a tensor, or the frame as it is. Called on the stream's worker
+    thread; the result is valid until the next call.
+    """
+
+    def sample(self, frame: Frame) -> Any: ...
+
+
 class Backend(Protocol):
     """Runs one model for one stream. Every call comes from that stream's worker thread.
 
     ``load`` raises ModelError (permanent) when the model cannot be used. ``infer`` takes a u8 tensor [1, h, w, 3] in
     the recipe's colour order that the caller goes on owning, and returns u8 [h, w], 0..255, owned by the backend and
     valid until the next call; it raises InferenceError. ``close`` may be called twice.
+
+    A backend whose device samples frames better than we do also has ``takes(planes: PlaneFormat) -> bool``: whether
+    ``infer`` takes the Frame itself while frames are like that. It may block as long as ``load``, and raises nothing.
     """
 
     def load(self, recipe: Recipe, device: str) -> None: ...

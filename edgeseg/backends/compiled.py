@@ -17,7 +17,7 @@ from edgeseg.backends.fit import misfit
 from edgeseg.backends.graph import wrap
 from edgeseg.errors import ModelError
 from edgeseg.ovruntime import ov, reason
-from edgeseg.types import Recipe
+from edgeseg.types import PlaneFormat, Recipe
 
 _CONTAINERS = ("AUTO", "HETERO", "MULTI", "BATCH")  # name other devices after a colon
 _PRECISIONS = ("auto", "f32", "bf16", "f16")
@@ -25,7 +25,9 @@ _PRECISIONS = ("auto", "f32", "bf16", "f16")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
-    """Everything that a compiled model depends on; equal ones are shared."""
+    """Everything that a compiled model depends on; equal ones are shared. With ``planes`` it takes such frames, and
+    else tensors.
+    """
 
     recipe: Recipe
     written_ns: tuple[int, int]
@@ -33,6 +35,7 @@ class Wanted:
     precision: str
     streams: int
     cache_dir: Path | None
+    planes: PlaneFormat | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, device: str, precision: str, streams: int, cache_dir: Path | None) -> Wanted:
@@ -71,7 +74,7 @@ _shared: dict[Wanted, _Shared] = {}
 
 
 def acquire(wanted: Wanted) -> Any:
-    """The compiled model for ``wanted``, u8 [1, h, w, 3] → u8 [h, w]; to be given back with ``release``.
+    """The compiled model for ``wanted``, as ``graph.wrap`` describes it; to be given back with ``release``.
 
     Raises:
         ModelError: the files are no model, do not fit the recipe, or the device cannot run them.
@@ -133,7 +136,7 @@ def _compile(wanted: Wanted) -> Any:
     recipe = wanted.recipe
     model = ir_file.read(_openvino(), Path(recipe.path), f"model {recipe.name!r}: ")
     try:
-        wrapped = wrap(model, recipe)
+        wrapped = wrap(model, recipe, wanted.planes)
     except RuntimeError as exc:
         raise ModelError(f"{misfit(recipe)}: {reason(exc)}") from exc
     try:

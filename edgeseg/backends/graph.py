@@ -19,16 +19,18 @@ from edgeseg.backends.fit import (
     other_picture,
     picture_shape,
 )
+from edgeseg.backends.planes import plane_inputs, sampled
 from edgeseg.errors import ModelError
 from edgeseg.ovruntime import ov
-from edgeseg.types import Activation, OutputKind, Quantization, Recipe
+from edgeseg.types import Activation, OutputKind, PlaneFormat, Quantization, Recipe
 
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
-def wrap(model: Any, recipe: Recipe) -> Any:
+def wrap(model: Any, recipe: Recipe, planes: PlaneFormat | None = None) -> Any:
     """A new model, u8 [1, height, width, 3] in the recipe's colour order → u8 [h, w], 255 = keep.
 
+    With ``planes`` the three planes of a whole frame take the place of that tensor (``edgeseg.backends.planes``).
     Its second output "broken", u8 [1], is 1 when the model answered with NaN or with a label that is infinite; the mask
     means nothing then.
     With ``recipe.prior_channel`` it has a second input "prior", u8 [1, height, width, 1]: the mask of the frame before,
@@ -38,7 +40,12 @@ def wrap(model: Any, recipe: Recipe) -> Any:
         ModelError: the model does not fit its recipe.
     """
     ops = ov.opset13
-    picture = ops.parameter([1, recipe.height, recipe.width, 3], np.uint8, name="picture")
+    if planes is None:
+        picture = ops.parameter([1, recipe.height, recipe.width, 3], np.uint8, name="picture")
+        inputs = [picture]
+    else:
+        inputs = plane_inputs(planes)
+        picture = sampled(inputs, planes, recipe)
     prior = ops.parameter([1, recipe.height, recipe.width, 1], np.uint8, name="prior") if recipe.prior_channel else None
     check_ports(recipe, len(model.inputs), len(model.outputs))
     _feed(model, recipe, picture, prior)
@@ -48,7 +55,7 @@ def wrap(model: Any, recipe: Recipe) -> Any:
     read = _label_mask if recipe.kind is OutputKind.LABELS else _plane_mask
     mask, broken = read(answer, recipe)
     results = [ops.result(mask, name="mask"), ops.result(broken, name="broken")]
-    return ov.Model(results, [picture] if prior is None else [picture, prior], recipe.name)
+    return ov.Model(results, inputs if prior is None else [*inputs, prior], recipe.name)
 
 
 def _feed(model: Any, recipe: Recipe, picture: Any, prior: Any) -> None:
@@ -71,7 +78,7 @@ def _feed(model: Any, recipe: Recipe, picture: Any, prior: Any) -> None:
 
 
 def _normalised(picture: Any, recipe: Recipe) -> Any:
-    """(x - mean) / scale; untouched, still u8, where that changes nothing."""
+    """(x - mean) / scale; untouched, still u8 if it was, where that changes nothing."""
     ops = ov.opset13
     if not any(recipe.mean_values) and all(scale == 1 for scale in recipe.scale_values):
         return picture

@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from edgeseg.backends.watched import distrust, forget
+from edgeseg.backends.watched import distrust, forget, takes
 from edgeseg.backoff import Backoff
 from edgeseg.errors import EdgesegError, InferenceError, ModelError
-from edgeseg.types import U8, Backend, Recipe
+from edgeseg.types import U8, Backend, PlaneFormat, Recipe
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Revived:
         self._backend: Backend | None = None
         self._recipe: Recipe | None = None
         self._device = ""
+        self._planes: PlaneFormat | None = None
         self._failing_since: float | None = None
         self._loaded_at = 0.0
         self._lock = threading.Lock()  # of the swap
@@ -63,10 +65,18 @@ class Revived:
         """
         self.close()
         self._closed = threading.Event()
-        self._recipe, self._device, self._failing_since = recipe, device, None
+        self._recipe, self._device, self._planes, self._failing_since = recipe, device, None, None
         self._backend = self._loaded(recipe, device)
 
-    def infer(self, tensor: U8) -> U8:
+    def takes(self, planes: PlaneFormat) -> bool:
+        """As the backend's own ``takes``, if it has one. One that is loaded again is asked before it is used: getting
+        ready for frames must not hold up the pictures.
+        """
+        self._planes = planes
+        backend = self._backend
+        return backend is not None and takes(backend, planes)
+
+    def infer(self, tensor: Any) -> U8:
         """As the backend's own ``infer``.
 
         Raises:
@@ -151,6 +161,8 @@ class Revived:
         backend = self._make()
         try:
             backend.load(recipe, device)
+            if self._planes is not None:
+                takes(backend, self._planes)
         except BaseException:
             backend.close()
             raise

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from edgeseg.errors import InferenceError, ModelError
-from edgeseg.types import U8, Backend, Recipe
+from edgeseg.types import U8, Backend, PlaneFormat, Recipe
 
 _CLOSING_S = 0.2
 
@@ -42,7 +43,12 @@ class Watched:
         self._name = recipe.name
         self._worker = _Worker(self._backend, self._timeout_s)
 
-    def infer(self, tensor: U8) -> U8:
+    def takes(self, planes: PlaneFormat) -> bool:
+        """As the backend's own ``takes``, if it has one, without a limit. While it hangs it takes nothing."""
+        worker = self._worker
+        return worker is not None and not worker.hangs() and takes(self._backend, planes)
+
+    def infer(self, tensor: Any) -> U8:
         """As the backend's own ``infer``.
 
         Raises:
@@ -96,7 +102,7 @@ class _Worker:
     def __init__(self, backend: Backend, timeout_s: float) -> None:
         self._backend = backend
         self._timeout_s = timeout_s
-        self._questions: SimpleQueue[U8 | None] = SimpleQueue()
+        self._questions: SimpleQueue[Any] = SimpleQueue()
         self._answers: SimpleQueue[U8 | Exception] = SimpleQueue()
         self._lock = threading.Lock()  # of the two below, so that no question follows the one that ends the thread
         self._in_flight = False  # a question was put, and its answer not taken yet
@@ -105,7 +111,7 @@ class _Worker:
         self._thread = threading.Thread(target=self._serve, name="inference", daemon=True)
         self._thread.start()
 
-    def ask(self, tensor: U8) -> U8 | Exception | None:
+    def ask(self, tensor: Any) -> U8 | Exception | None:
         """The answer, or None if there is none in time."""
         with self._lock:
             if self._stopped:
@@ -149,6 +155,12 @@ class _Worker:
             except Exception as exc:  # noqa: BLE001 - it is raised where infer was called
                 self._answers.put(exc)
         self._backend.close()
+
+
+def takes(backend: Backend, planes: PlaneFormat) -> bool:
+    """Whether ``backend`` samples such frames itself; most have never heard of it."""
+    ask = getattr(backend, "takes", None)
+    return ask is not None and bool(ask(planes))
 
 
 def forget(backend: Backend) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from edgeseg.config.effects import PassthroughEffect
 from edgeseg.config.problems import Path, path_text
-from edgeseg.config.schema import Config, EncoderConfig, PublishConfig, RecordConfig, StreamConfig
+from edgeseg.config.schema import Config, EncoderConfig, PublishConfig, RecordConfig, SourceConfig, StreamConfig
 from edgeseg.presence import PREROLL_BYTES
 
 PUBLISH_SCHEMES = ("rtmp", "rtmps", "rtsp", "srt")
@@ -89,6 +89,7 @@ def _stream(stream: StreamConfig, here: Path) -> Iterator[Finding]:
             ((*here, "mask", "on_mask_loss"), allowed),
             f"'uncovered' shows the bare picture without a mask, which {need}",
         )
+    yield from _decode(stream.source, (*here, "source", "decode"))
     yield from _encoder(stream.encoder, (*here, "encoder"))
     if stream.record is not None:
         yield from _record(stream.record, stream.encoder, (*here, "record"))
@@ -100,6 +101,19 @@ def _stream(stream: StreamConfig, here: Path) -> Iterator[Finding]:
             if target.name in names:
                 yield Finding(((*at, "name"), names[target.name]), f"{target.name!r} names another output already")
             names.setdefault(target.name, (*at, "name"))
+
+
+def _decode(source: SourceConfig, here: Path) -> Iterator[Finding]:
+    decode = source.decode
+    if decode.child and source.kind not in ("av", "v4l2"):
+        yield Finding((here, (*here[:-1], "type")), f"is for sources of type av and v4l2, not {source.kind}")
+    if decode.hwaccel is not None and not decode.child:
+        yield Finding(((*here, "child"), (*here, "hwaccel")), "must be true with hwaccel, which needs a child")
+    if decode.device is not None and decode.hwaccel in (None, "v4l2m2m"):
+        why = "is the device of a hwaccel, which is missing" if decode.hwaccel is None else "cannot be told to v4l2m2m"
+        yield Finding(((*here, "device"), (*here, "hwaccel")), f"{why} (remove it)")
+    if decode.fallback is not None and decode.hwaccel is None:
+        yield Finding(((*here, "fallback"), (*here, "hwaccel")), "is for a hwaccel, which is missing (remove it)")
 
 
 def _encoder(encoder: EncoderConfig, here: Path) -> Iterator[Finding]:

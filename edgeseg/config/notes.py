@@ -51,6 +51,13 @@ def _of_stream(stream: StreamConfig) -> list[str]:
             f"a picture may be shown with a mask that is up to {stream.governor.max_mask_age_ms:g} ms older "
             "when the machine is overloaded (governor.max_mask_age_ms)"
         )
+    if stream.mask.motion_gate.enabled:
+        notes.append(
+            "a picture on which nothing moves is shown with a mask that is up to "
+            f"{stream.mask.motion_gate.max_age_ms:g} ms older (mask.motion_gate)"
+        )
+        if stream.model.sampling == "graph":
+            notes.append("mask.motion_gate saves nothing while frames are sampled in the graph (model.sampling: host)")
     record = stream.record
     if record is not None and record.when == "always":
         idle = [

@@ -43,11 +43,15 @@ Level = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 Transport = Literal["tcp", "udp"]
 Precision = Literal["auto", "f32", "bf16", "f16"]
+Sampling = Literal["auto", "host", "graph"]
 OnMaskLoss = Literal["cover", "uncovered"]
 Fit = Literal["contain", "cover", "stretch"]
 Timestamps = Literal["source", "constant"]
+Profile = Literal["quality", "balanced", "light"]
 Codec = Literal["libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "h264_v4l2m2m"]
 Fallback = Literal[None, "libx264"]
+HwAccel = Literal[None, "vaapi", "qsv", "v4l2m2m", "cuda"]
+DecodeFallback = Literal[None, "software"]
 Container = Literal["mp4", "mkv", "ts"]
 Audio = Literal["auto", "none", "silence"]
 When = Literal["always", "on_presence"]
@@ -75,6 +79,27 @@ class LogConfig(Section):
     format: Annotated[LogFormat, one_of(LogFormat)] = "text"
 
 
+class DecodeConfig(Section):
+    """Where the pictures of a source are decoded: in the daemon, or in a child, which is what hardware needs."""
+
+    may_be_empty: ClassVar[bool] = True
+    child: Flag = False
+    hwaccel: Annotated[HwAccel, one_of(HwAccel)] = None
+    device: MaybeText = None
+    fallback: Annotated[DecodeFallback, one_of(DecodeFallback)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _child_in_short(cls, data: Any) -> Any:
+        """A bare value is the hardware, or ``child`` for none; hardware is always in a child."""
+        if data == "child":
+            return {"child": True}
+        data = {"hwaccel": data} if isinstance(data, str) else data
+        if isinstance(data, dict) and data.get("hwaccel") is not None and "child" not in data:
+            return {**data, "child": True}
+        return data
+
+
 class SourceConfig(Section):
     """Where the pictures of one stream come from."""
 
@@ -90,6 +115,7 @@ class SourceConfig(Section):
     input_format: MaybeText = None
     size: MaybeSize = None
     fps: MaybeRate = None
+    decode: DecodeConfig = DecodeConfig()
     options: Options = Field(default={}, repr=False)
 
     @property
@@ -129,7 +155,8 @@ class ModelConfig(Section):
     """Which model segments, on what. ``name`` is a model that edgeseg ships, or an absolute path.
 
     ``device`` None is the backend's own choice: the processor, or whatever Edge TPU there is. ``fallback`` is the
-    device that is taken when that one cannot be used. ``timeout_s`` None waits for an inference for ever.
+    device that is taken when that one cannot be used. ``sampling`` says where frames are made small: on the processor
+    ("host") or in the model's graph, on its device. ``timeout_s`` None waits for an inference for ever.
     """
 
     short_key: ClassVar[str] = "name"
@@ -138,6 +165,7 @@ class ModelConfig(Section):
     device: MaybeText = None
     fallback: MaybeText = None
     precision: Annotated[Precision, one_of(Precision)] = "auto"
+    sampling: Annotated[Sampling, one_of(Sampling)] = "auto"
     timeout_s: Annotated[float | None, optional(number(0, 600, above=True))] = 5.0
     cache: MaybePath = None
 
@@ -166,6 +194,20 @@ def _smooth_step(value: object) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+class MotionGateConfig(Section):
+    """Whether pictures on which nothing moves share a mask. ``threshold`` is in steps of 0..255."""
+
+    may_be_empty: ClassVar[bool] = True
+    enabled: Flag = False
+    max_age_ms: Annotated[float, number(1, 2000)] = 500.0
+    threshold: Annotated[int, whole(1, 64)] = 6
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switch_in_short(cls, data: Any) -> Any:
+        return data if data is None or isinstance(data, dict) else {"enabled": data}
+
+
 class MaskConfig(Section):
     """What is made of the model's answer: exactly one of ``threshold`` and ``smooth_step`` is set."""
 
@@ -175,6 +217,7 @@ class MaskConfig(Section):
     feather: Annotated[float, number(0, 64)] = 1.0
     temporal: Annotated[float, number(0, 0.99)] = 0.0
     invert: Flag = False
+    motion_gate: MotionGateConfig = MotionGateConfig()
     on_mask_loss: Annotated[OnMaskLoss, one_of(OnMaskLoss)] = "cover"
 
     @model_validator(mode="before")
@@ -202,25 +245,18 @@ class VideoConfig(Section):
 
 
 class EncoderConfig(Section):
-    """How the one encode of a stream is made."""
+    """How the one encode of a stream is made. ``preset`` None: that of the profile."""
 
     may_be_empty: ClassVar[bool] = True
     codec: Annotated[Codec, one_of(Codec)] = "libx264"
     fallback: Annotated[Fallback, one_of(Fallback)] = None
-    preset: MaybeText = "superfast"
+    profile: Annotated[Profile, one_of(Profile)] = "balanced"
+    preset: MaybeText = None
     bitrate: Bitrate = "auto"
     keyframe_s: Annotated[float, number(0.1, 20)] = 2.0
     threads: Annotated[int | Literal["auto"], word_or("auto", whole(1, 64))] = "auto"
     device: MaybeText = None
     options: Options = Field(default={}, repr=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _preset_of_codec(cls, data: Any) -> Any:
-        """The default preset is libx264's; the other codecs have names of their own, and a default of their own."""
-        if isinstance(data, dict) and "preset" not in data and data.get("codec", "libx264") != "libx264":
-            return {**data, "preset": None}
-        return data
 
 
 class PublishConfig(Section):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import ffmpeg
 
 from edgeseg.encoding.matroska import VIDEO_TRACK, RawFormat, block_head, header
+from edgeseg.encoding.profiles import codec_options
 from edgeseg.errors import EncoderError
 from edgeseg.ffmpeg import clean_line
 from edgeseg.types import AudioFormat, Colour
@@ -19,22 +20,10 @@ from edgeseg.types import AudioFormat, Colour
 _FLV_AUDIO = {"aac"}
 _FLV_MP3_RATES = {11025, 22050, 44100}
 
-# libx264: CPU and quality of the presets are compared in docs/performance.md; superfast measured alike with and
-# without `me=dia`, which says it in so many words.
-_CODECS: dict[str, dict[str, Any]] = {
-    "libx264": {"tune": "zerolatency", "x264-params": "me=dia:scenecut=0"},
-    "h264_vaapi": {"vf": "format=nv12,hwupload", "bf": 0},
-    "h264_qsv": {"vf": "format=nv12", "bf": 0, "async_depth": 1, "forced_idr": 1},
-    "h264_nvenc": {"tune": "ull", "bf": 0, "zerolatency": 1, "forced-idr": 1},
-    "h264_v4l2m2m": {"bf": 0},
-}
-CODECS = tuple(_CODECS)
-_DEFAULT_PRESETS = {"libx264": "superfast", "h264_qsv": "veryfast", "h264_nvenc": "p2"}
-
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """How to encode. ``None`` means: decide from the picture (bit rate, threads) or leave it to the codec (preset).
+    """How to encode. ``None`` means: decide from the picture (bit rate, threads) or by the profile (preset).
 
     ``bitrate`` is in bits per second, ``keyframe_s`` the longest time between two keyframes. ``fallback`` names the
     codec to use when ``codec`` is unusable; None means: fail. ``constant`` turns the source's timestamps into a
@@ -44,6 +33,7 @@ class EncoderSettings:
     ffmpeg: str
     codec: str = "libx264"
     fallback: str | None = None
+    profile: str = "balanced"
     preset: str | None = None
     bitrate: int | None = None
     keyframe_s: float = 2.0
@@ -121,6 +111,7 @@ def usable_settings(settings: EncoderSettings) -> tuple[EncoderSettings, str]:
         second = EncoderSettings(
             ffmpeg=settings.ffmpeg,
             codec=settings.fallback,
+            profile=settings.profile,
             bitrate=settings.bitrate,
             keyframe_s=settings.keyframe_s,
             threads=settings.threads,
@@ -170,10 +161,7 @@ def _hint(settings: EncoderSettings) -> str:
 
 
 def _video_options(settings: EncoderSettings, raw: RawFormat, bitrate: int) -> dict[str, Any]:
-    options: dict[str, Any] = dict(_CODECS.get(settings.codec, {}))
-    preset = settings.preset or _DEFAULT_PRESETS.get(settings.codec)
-    if preset:
-        options["preset"] = preset
+    options = codec_options(settings.codec, settings.profile, settings.preset)
     options |= {"b:v": bitrate, "maxrate": bitrate, "bufsize": bitrate}
     if settings.codec == "libx264":
         # One thread is the cheapest per frame; beyond 720p30 it cannot keep up on a small box.

@@ -2,5 +2,6 @@
 
 from edgeseg.masks.latest import LatestMask
 from edgeseg.masks.refine import MaskRefiner, RefineSettings
+from edgeseg.masks.still import StillGate, StillSettings, settling
 
-__all__ = ["LatestMask", "MaskRefiner", "RefineSettings"]
+__all__ = ["LatestMask", "MaskRefiner", "RefineSettings", "StillGate", "StillSettings", "settling"]

@@ -21,7 +21,10 @@ import av.logging
 
 def main() -> int:
     """Publish until stdin ends; 1 when the connection fails, with the reason on stderr."""
-    job = json.loads(_first_line())
+    line = _first_line()
+    if not line:
+        return 0  # started ahead of time, and not needed after all
+    job = json.loads(line)
     # FFmpeg's own words (a server's refusal is only there) go straight to stderr.
     av.logging.set_level(av.logging.ERROR)
     av.logging.restore_default_callback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -35,6 +36,13 @@ class Cancellable(Protocol):
     def cancel(self) -> None: ...
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """An output that can do something ahead of ``open``, which comes with the stream's first picture."""
+
+    def warm_up(self) -> None: ...
+
+
 class DropLog:
     """Counts what was dropped and says so at most once a second."""
 
@@ -63,7 +71,7 @@ class Feed:
 
     Args:
         name: for log lines and the thread.
-        output: only ever called from the feed's thread (but for ``cancel``).
+        output: only ever called from the feed's thread while that runs (but for ``cancel``).
         status: where state and counters go.
         queue_s: how many seconds of stream may wait for the output.
         opening_s: and how many while it connects.
@@ -101,6 +109,12 @@ class Feed:
         self._running_since: float | None = None
         self._told = ""
 
+    def warm_up(self) -> None:
+        """Do what the output can do before there is a stream. May be left out; ``close`` undoes it."""
+        if isinstance(self._output, Prepared):
+            with contextlib.suppress(OutputError):  # which ``open`` will meet as well
+                self._output.warm_up()
+
     def start(self, source: TagSource) -> None:
         """Subscribe, and begin on a thread of its own."""
         queue = self._subscribe(source)
@@ -113,6 +127,7 @@ class Feed:
         if self._queue is not None:
             self._queue.end()
         if self._thread is None:
+            self._close_output()
             self.status.state = State.STOPPED
             return
         deadline = time.monotonic() + timeout_s

@@ -82,6 +82,9 @@ class Listen:
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
+    def warm_up(self) -> None:
+        """Nothing is worth doing before somebody watches."""
+
     def start(self, source: TagSource) -> None:
         """Bind and begin to accept. Never raises: see ``status``."""
         try:

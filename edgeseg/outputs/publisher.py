@@ -70,8 +70,14 @@ class Publisher:
                 permanent=True,
             )
         self._child: Child | None = None
+        self._ready: Child | None = None  # started, and not told yet what to do
         self._rebase = Rebase()
         self._answered = False
+
+    def warm_up(self) -> None:
+        """Start the relay, which takes half a second, before there is anything to send."""
+        if self._scheme in _RELAY_FORMATS and self._ready is None:
+            self._ready = self._start_relay()
 
     def open(self, header: StreamHeader) -> None:
         """Start the child and hand it the header; the connection is made with the first picture."""
@@ -94,9 +100,10 @@ class Publisher:
 
     def close(self) -> None:
         """Let the rest get out for up to two seconds, then end the child."""
-        if self._child is not None:
-            self._child.close(_CLOSE_S)
-            self._child = None
+        for child in (self._child, self._ready):
+            if child is not None:
+                child.close(_CLOSE_S)
+        self._child = self._ready = None
 
     def cancel(self) -> None:
         """Cut a blocked call short, from any thread."""
@@ -114,18 +121,16 @@ class Publisher:
             "connect_s": self._connect_s,
             "stall_s": self._stall_s,
         }
-        child = Child(
-            [sys.executable, "-m", "edgeseg.outputs._relay"],
-            self._name,
-            stall_s=self._stall_s,
-            answers=True,
-            mask=self._mask,
-        )
+        child, self._ready = self._ready or self._start_relay(), None
         # When the relay has to look at more than one picture first, it cannot answer to the first one.
         self._answered = probe > 32
         self._child = child
         self._write(json.dumps(job).encode() + b"\n")
         return child
+
+    def _start_relay(self) -> Child:
+        command = [sys.executable, "-m", "edgeseg.outputs._relay"]
+        return Child(command, self._name, stall_s=self._stall_s, answers=True, mask=self._mask)
 
     def _spawn_srt(self, header: StreamHeader) -> Child:
         # libsrt connects when ffmpeg has seen the first picture, and says nothing when it succeeds.

@@ -46,7 +46,7 @@ def plan(config: Config) -> Iterator[Probe]:
     yield Probe("ffmpeg", partial(_ffmpeg, config.ffmpeg))
     yield Probe("http", partial(reach.free_port, config.http.host, config.http.port))
     for name, stream in config.enabled.items():
-        yield Probe(f"{name}: source", partial(_source, stream))
+        yield Probe(f"{name}: source", partial(_source, config, stream))
         yield Probe(f"{name}: model", partial(_model, stream))
         if isinstance(stream.effect, ReplaceEffect):
             file = stream.effect.picture or stream.effect.video
@@ -91,10 +91,10 @@ def _ffmpeg(setting: str) -> str:
     return f"{binary}, version {words[2]}"
 
 
-def _source(stream: StreamConfig) -> str:
+def _source(config: Config, stream: StreamConfig) -> str:
     from edgeseg.build import build_source
 
-    source = build_source(stream)
+    source = build_source(stream, config.ffmpeg)
     try:
         found = source.open()
         item = source.read()

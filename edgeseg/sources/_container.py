@@ -21,9 +21,11 @@ from av.stream import Stream
 
 from edgeseg.errors import SourceError
 from edgeseg.sources import _adts
-from edgeseg.sources._decode import ToFrame
+from edgeseg.sources._child_decode import ChildDecoder
+from edgeseg.sources._decode import Decoder, InProcess, ToFrame
 from edgeseg.sources._explain import explain
 from edgeseg.sources._patience import patience
+from edgeseg.sources.decode_command import Decoding
 from edgeseg.types import AudioFormat, AudioPacket, Colour, Frame, Matrix, SourceFormat
 
 _CLOCK = Fraction(1, 90_000)
@@ -58,6 +60,7 @@ class OpenArguments:
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
     audio: bool = True
+    decoding: Decoding | None = None  # in a child; None is in this process
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Container:
 
     def __init__(self, arguments: OpenArguments) -> None:
         self._arguments = arguments
+        self._decoder: Decoder = InProcess()
         try:
             self._av: InputContainer = av.open(
                 arguments.url,
@@ -123,6 +127,8 @@ class Container:
         self._audio = sounds[0] if arguments.audio and sounds else None
         self._audio_config = bytes(self._audio.codec_context.extradata or b"") if self._audio is not None else b""
         self._has_heads = self._audio is not None and self._audio.codec_context.name == "aac" and not self._audio_config
+        if arguments.decoding is not None and self._video.codec_context.name != "rawvideo":
+            self._decoder = ChildDecoder(arguments.decoding, self._video, arguments.name, _MOST_PIXELS)
         self._to_frame = ToFrame()
         self._items: Iterator[Frame | AudioPacket] = self._read_all()
         self._kind: _Kind | None = None
@@ -197,6 +203,7 @@ class Container:
         return item
 
     def close(self) -> None:
+        self._decoder.close()
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._av.close()
 
@@ -235,16 +242,11 @@ class Container:
         streams = [self._video] if self._audio is None else [self._video, self._audio]
         for packet in self._packets(streams):
             if packet.stream is self._audio:
+                yield from map(self._frame, self._decoder.decode(None))
                 if packet.pts is not None and packet.size and not self._lacks_sound:
                     yield AudioPacket(self._sound(bytes(packet)), packet.pts, packet.time_base)
                 continue
-            try:
-                pictures = packet.decode()
-            except av.error.FFmpegError:
-                continue  # one damaged picture; the decoder goes on at the next
-            for picture in pictures:
-                assert isinstance(picture, av.VideoFrame)
-                yield self._frame(picture)
+            yield from map(self._frame, self._decoder.decode(packet))
 
     def _packets(self, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
         try:

@@ -1,12 +1,15 @@
-"""From a decoded PyAV picture to a Frame: planes without a copy, colour as the stream tags it."""
+"""From packets to pictures, and from a decoded PyAV picture to a Frame: planes without a copy, colour as tagged."""
 
 from __future__ import annotations
 
 import time
 from fractions import Fraction
+from typing import Any, Protocol
 
 import av
 import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from edgeseg.errors import SourceError
@@ -34,6 +37,29 @@ def colour_of(frame: av.VideoFrame) -> Colour:
     is_rgb = frame.format.is_rgb
     full = not is_rgb and (int(frame.color_range) == _RANGE_FULL or frame.format.name.startswith("yuvj"))
     return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc))
+
+
+class Decoder(Protocol):
+    """From packets to pictures; ``None`` for a packet asks for what is there by now."""
+
+    def decode(self, packet: Packet[Any] | None) -> list[VideoFrame]: ...
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """FFmpeg's decoder, in this process."""
+
+    def decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+        if packet is None:
+            return []
+        try:
+            return [picture for picture in packet.decode() if isinstance(picture, VideoFrame)]
+        except av.error.FFmpegError:
+            return []  # one damaged picture; the decoder goes on at the next
+
+    def close(self) -> None:
+        """Nothing is open: the decoder belongs to the container."""
 
 
 class ToFrame:

@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 from edgeseg.errors import SourceError
 from edgeseg.redact import redact_url
 from edgeseg.sources._container import Container, OpenArguments
+from edgeseg.sources.decode_command import DecodeSettings, Decoding
 from edgeseg.types import AudioPacket, Frame, SourceFormat
 
 _ALWAYS_LIVE = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "tcp"}
 _TICK = Fraction(1, 90_000)
+# How long FFmpeg may look for the sound of a live FLV stream that has none (µs).
+_LOOK_FOR_SOUND = "500000"
 _log = logging.getLogger(__name__)
 
 
@@ -33,6 +36,7 @@ class AvSource:
         audio: whether to hand on the first sound track.
         input_format: FFmpeg's name of the demuxer, when it cannot find out by itself.
         options: further options for FFmpeg's demuxer and protocol.
+        decode: how to decode in a child; None decodes in this process.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class AvSource:
         audio: bool = True,
         input_format: str | None = None,
         options: Mapping[str, str] | None = None,
+        decode: DecodeSettings | None = None,
     ) -> None:
         scheme = urlsplit(url).scheme.lower()
         self._live_scheme = scheme in _ALWAYS_LIVE
@@ -56,11 +61,15 @@ class AvSource:
             settings.setdefault("rtsp_transport", rtsp_transport)
             # Or FFmpeg watches twenty frames before it shows the first, to estimate a rate that nobody needs.
             settings.setdefault("fpsprobesize", "0")
+        if _is_live_flv(scheme, url, input_format):
+            # FLV does not say what it holds: FFmpeg would look for five seconds, and then give all of them at once.
+            settings.setdefault("analyzeduration", _LOOK_FOR_SOUND)
         if scheme in ("http", "https") and input_format in ("mjpeg", "mpjpeg"):
             # Motion JPEG over HTTP has no timestamps; FFmpeg would pretend 25 a second.
             settings.setdefault("use_wallclock_as_timestamps", "1")
+        decoding = Decoding(decode) if decode is not None else None
         self._arguments = OpenArguments(
-            url, redact_url(url), input_format, settings, open_timeout_s, read_timeout_s, audio
+            url, redact_url(url), input_format, settings, open_timeout_s, read_timeout_s, audio, decoding
         )
         self._container: Container | None = None
         self._live = False
@@ -98,6 +107,12 @@ class AvSource:
         if self._container is not None:
             self._container.close()
             self._container = None
+
+
+def _is_live_flv(scheme: str, url: str, input_format: str | None) -> bool:
+    if scheme in ("rtmp", "rtmps"):
+        return True
+    return scheme in ("http", "https") and (input_format == "flv" or urlsplit(url).path.endswith(".flv"))
 
 
 class _Turn:

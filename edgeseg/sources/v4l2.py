@@ -10,6 +10,7 @@ from pathlib import Path
 from edgeseg.errors import SourceError
 from edgeseg.sources import _cameras
 from edgeseg.sources._container import Container, OpenArguments
+from edgeseg.sources.decode_command import DecodeSettings, Decoding
 from edgeseg.types import AudioPacket, Frame, SourceFormat
 
 
@@ -26,6 +27,7 @@ class V4l2Source:
         open_timeout_s: longest wait for the first picture.
         read_timeout_s: longest silence.
         options: further options for FFmpeg's v4l2 demuxer.
+        decode: how to decode in a child; None decodes in this process.
         sysfs: where the kernel tells which cameras there are.
     """
 
@@ -39,6 +41,7 @@ class V4l2Source:
         open_timeout_s: float = 10.0,
         read_timeout_s: float = 10.0,
         options: Mapping[str, str] | None = None,
+        decode: DecodeSettings | None = None,
         sysfs: Path = _cameras.SYSFS,
     ) -> None:
         device = url.removeprefix("v4l2:")
@@ -51,7 +54,10 @@ class V4l2Source:
             settings.setdefault("framerate", str(fps))
         self._device = device
         self._sysfs = sysfs
-        self._arguments = OpenArguments(device, device, "v4l2", settings, open_timeout_s, read_timeout_s, audio=False)
+        decoding = Decoding(decode) if decode is not None else None
+        self._arguments = OpenArguments(
+            device, device, "v4l2", settings, open_timeout_s, read_timeout_s, audio=False, decoding=decoding
+        )
         self._container: Container | None = None
 
     def open(self) -> SourceFormat:

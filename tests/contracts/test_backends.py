@@ -41,6 +41,7 @@ def load(name: str, attribute: str, **options: Any) -> Any:
 openvino = partial(load, "openvino", "OpenVinoBackend", precision="f32")
 BACKENDS: dict[str, Candidate] = {
     "openvino": Candidate(openvino, "model.xml", mean_ir),
+    "openvino that takes frames": Candidate(partial(openvino, sampling="graph"), "model.xml", mean_ir),
     "litert": Candidate(partial(load, "litert", "LiteRtBackend"), "model.tflite", mean_tflite),
     "onnx": Candidate(partial(load, "onnx", "OnnxBackend"), "model.onnx", mean_onnx),
     "edgetpu": Candidate(

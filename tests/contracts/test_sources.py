@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import SourceError
+from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.sources.av_input import AvSource
+from edgeseg.sources.decode_command import DecodeSettings
 from edgeseg.sources.test_pattern import TestPatternSource
 from edgeseg.sources.v4l2 import V4l2Source
 from edgeseg.types import AudioPacket, Frame, Source, SourceFormat
@@ -23,6 +25,7 @@ from tests.clips import make_clip
 from tests.fakes_source import FakeSource, pictures
 
 ENOUGH = 120
+CHILD = DecodeSettings(find_ffmpeg())
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,17 @@ SOURCES = {
     "rgb": Case(lambda folder, url: AvSource(str(folder / "rgb.mkv")), 5),
     "variable rate": Case(lambda folder, url: AvSource(str(folder / "vfr.mkv"), audio=False), 9),
     "http": Case(lambda folder, url: AvSource(f"{url}/clip.mp4"), 25, sound=True),
+    "file, in a child": Case(lambda folder, url: AvSource(str(folder / "clip.mp4"), decode=CHILD), 25, sound=True),
+    "looped, in a child": Case(
+        lambda folder, url: AvSource(str(folder / "clip.mp4"), loop=True, decode=CHILD), None, sound=True
+    ),
+    "odd sides, in a child": Case(lambda folder, url: AvSource(str(folder / "odd.mkv"), decode=CHILD), 5, (65, 49)),
+    "4:4:4, full range, in a child": Case(lambda folder, url: AvSource(str(folder / "yuv444.mkv"), decode=CHILD), 5),
+    "rgb, in a child": Case(lambda folder, url: AvSource(str(folder / "rgb.mkv"), decode=CHILD), 5),
+    "variable rate, in a child": Case(
+        lambda folder, url: AvSource(str(folder / "vfr.mkv"), audio=False, decode=CHILD), 9
+    ),
+    "http, in a child": Case(lambda folder, url: AvSource(f"{url}/clip.mp4", decode=CHILD), 25, sound=True),
     "test pattern": Case(lambda folder, url: TestPatternSource(size=(64, 48), fps=Fraction(25)), None),
     "fake": Case(lambda folder, url: FakeSource(pictures(25)), 25),
 }

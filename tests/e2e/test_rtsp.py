@@ -91,7 +91,7 @@ def test_a_camera_that_goes_away_and_comes_back(flash_beep: Path, tmp_path: Path
     assert min(gaps) > 0
     assert len(pictures) > 100
     assert "cam: running again" in daemon.log()
-    # Three seconds without a picture, then the slate twice a second; the rest is what came too late while camera and
+    # Three seconds without a picture, then the slate once a second; the rest is what came too late while camera and
     # server were opened: up to the next keyframe, which comes every two seconds.
     assert 2.5 < max(gaps) < 3.7
     assert sorted(gaps)[-2] < 2.5

@@ -295,6 +295,46 @@ def test_a_relay_whose_daemon_is_killed_ends_by_itself(clip: tuple[StreamHeader,
         publisher.close()
 
 
+def test_a_relay_that_was_started_ahead_publishes(tmp_path: Path) -> None:
+    url = f"rtmp://127.0.0.1:{free_port()}/live/{KEY}"
+    header, tags = header_and_media(make_flv(tmp_path / "mute.flv", seconds=1, audio=False), audio=False)
+    with receiver(url, tmp_path / "received.flv") as server:
+        publisher = Publisher(url)
+        publisher.warm_up()
+        ready = publisher._ready
+        assert ready is not None
+        publisher.open(header)
+        assert publisher._child is ready
+        for tag in tags:
+            publisher.write(tag)
+        publisher.close()
+        server.wait(10)
+    assert numbers_in(tmp_path / "received.flv") == list(range(30))
+
+
+def test_a_relay_that_was_started_in_vain_ends_without_a_word(clip: tuple[StreamHeader, list[Tag]]) -> None:
+    publisher = Publisher(f"rtmp://127.0.0.1:{free_port()}/live/{KEY}")
+    publisher.warm_up()
+    ready = publisher._ready
+    assert ready is not None
+    publisher.close()
+    assert is_gone(ready.pid)
+    assert ready.words() == ""
+
+
+def test_a_relay_that_died_before_it_was_needed_is_one_failure(clip: tuple[StreamHeader, list[Tag]]) -> None:
+    """As any other that dies: the feed closes the output, and the next time there is a new one."""
+    publisher = Publisher(f"rtmp://127.0.0.1:{free_port()}/live/{KEY}")
+    publisher.warm_up()
+    assert publisher._ready is not None
+    publisher._ready.cancel()
+    wait_until(lambda: publisher._ready is not None and is_gone(publisher._ready.pid), what="its end")
+    with pytest.raises(OutputError):
+        publisher.open(clip[0])
+    publisher.close()
+    assert publisher._ready is None
+
+
 def is_gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -10,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -52,6 +55,21 @@ def test_cpu_of_grandchildren_is_counted(bench: Any) -> None:
     assert 0.15 <= bench("cost").run([sys.executable, "-c", parent]) < 5
 
 
+def test_the_clocks_and_the_memory_of_other_processes_are_read(bench: Any) -> None:
+    processes = bench("processes")
+    burn = "import sys, time\nwhile time.process_time() < 0.1: pass\nprint(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert processes.tree(child.pid) == [child.pid]
+        assert child.pid in processes.tree(os.getpid())
+        assert 0.1 <= processes.cpu_s(child.pid) < 5
+        assert processes.memory(child.pid).rss >= processes.memory(child.pid).pss > 1_000_000
+        assert processes.role(child.pid) == "daemon"
+        child.communicate()
+    assert (processes.cpu_s(child.pid), processes.memory(child.pid).rss, processes.role(child.pid)) == (0, 0, "")
+
+
 def test_a_command_that_fails_is_no_measurement(bench: Any) -> None:
     cost = bench("cost")
     with pytest.raises(cost.MeasurementError, match=r"ended with 3: no camera"):
@@ -75,7 +93,7 @@ def test_all_three_encode_with_the_settings_of_the_daemon(bench: Any, tmp_path: 
     clips = bench("clips")
     width, height = clips.SIZES[size]
     raw = RawFormat(width, height, clips.FPS, Colour())
-    daemons = encode_command(EncoderSettings("ffmpeg", preset="superfast"), raw)
+    daemons = encode_command(EncoderSettings("ffmpeg"), raw)
     clip = clips.Clip(tmp_path / "clip.mp4", size, 20, 3)
     usual = bench("usual_loop").pipe_command("ffmpeg", size, "out.flv")
     least = bench("floor").command("ffmpeg", clip, tmp_path / "out.flv")
@@ -87,7 +105,7 @@ def test_all_three_encode_with_the_settings_of_the_daemon(bench: Any, tmp_path: 
 
 
 def test_medians_and_ratios(bench: Any) -> None:
-    report = bench("report")
+    report = bench("e2e_report")
     values = [(20.0, 40.0, 14.0, 8.0, 2.0), (18.0, 44.0, 13.0, 7.0, 2.0), (90.0, 42.0, 16.0, 9.0, 2.0)]
     figures = report.summary([report.Row(*row) for row in values])
     wanted = {"ours": 20.0, "usual": 42.0, "floor": 16.0, "ratio_floor": 1.25, "ratio_usual": 0.476}
@@ -126,36 +144,80 @@ def test_the_stage_table_is_read_from_the_daemons_metrics(bench: Any) -> None:
     assert ours.breakdown([]) == {}
 
 
+def _results(**more: Any) -> dict[str, Any]:
+    facts = dict.fromkeys(("cores", "python", "openvino", "opencv", "av", "ffmpeg"), "x")
+    machine = {"cpu": "Some(R) CPU @ 2.50GHz", **facts, "load_before": "0.1"}
+    return {"machine": machine, "date": "2026-01-31", "clip": "clip.mp4", "rounds": 3, **more}
+
+
 def test_saving_replaces_the_tables_and_nothing_else(bench: Any, tmp_path: Path) -> None:
-    report = bench("report")
+    report, e2e_report = bench("report"), bench("e2e_report")
     shipped = (BENCH.parent / "docs" / "performance.md").read_text()
-    page = tmp_path / "performance.md"
+    page, folder = tmp_path / "performance.md", tmp_path / "results"
     page.write_text(shipped)
     figures = {"ours": 1.25, "usual": 5.0, "floor": 1.0, "ratio_floor": 1.25, "ratio_usual": 0.25}
     figures |= {"floor_composited": 0.8, "ratio_floor_composited": 1.56}
-    results: dict[str, Any] = {
-        "machine": {
-            **dict.fromkeys(("cpu", "cores", "python", "openvino", "opencv", "av", "ffmpeg"), "x"),
-            "load_before": "0.1",
-        },
-        "clip": "clip.mp4",
-        "rounds": 3,
-        "results": {"720p": {"blur": figures}},
-        "stages": {"720p": {"blur": {"infer": 2.0}}, "1080p": {"blur": {}}},
-    }
-    report.save(results, page)
+    stages = {"720p": {"blur": {"infer": 2.0}}, "1080p": {"blur": {}}}
+    results = _results(results={"720p": {"blur": figures}}, stages=stages)
+    report.save("e2e", results, e2e_report.text(results), page=page, folder=folder)
     once = page.read_text()
-    report.save(results, page)
+    report.save("e2e", results, e2e_report.text(results), page=page, folder=folder)
     assert page.read_text() == once
     assert "| 720p | blur   | 1.2" in once
-    assert report.BUSY_NOTE not in once
-    assert report.BUSY_NOTE in report.tables(results | {"machine": results["machine"] | {"load_before": "3.0"}})
-    assert once.split(report.BEGIN)[0] == shipped.split(report.BEGIN)[0]
-    assert once.split(report.END)[1] == shipped.split(report.END)[1]
+    assert once.split(report.begin("e2e"))[0] == shipped.split(report.begin("e2e"))[0]
+    assert once.split(report.end("e2e"))[1] == shipped.split(report.end("e2e"))[1]
+    assert json.loads((folder / "e2e-some-cpu-2-50ghz.json").read_text()) == results
+
+
+def test_a_busy_machine_is_told_of(bench: Any) -> None:
+    report, results = bench("report"), _results()
+    assert "2026-01-31" in report.about(results)
+    assert report.BUSY_NOTE not in report.about(results)
+    busy = results | {"machine": results["machine"] | {"load_before": "3.0"}}
+    assert report.BUSY_NOTE in report.about(busy)
+
+
+@pytest.mark.parametrize("name", ["e2e", "stages", "streams", "latency", "start", "rest"])
+def test_there_is_a_place_for_what_is_saved(bench: Any, name: str, tmp_path: Path) -> None:
+    report = bench("report")
+    assert report.has_place(name)
+    (tmp_path / "other.md").write_text(report.begin(name))
+    assert not report.has_place(name, tmp_path / "other.md")
+
+
+def test_each_step_is_counted_once(bench: Any) -> None:
+    """What the threads and children of a daemon took between two looks, by step."""
+    stages = bench("stages")
+    threads = ("source", "worker", "encoder:write", "encoder:read", "publish", "record")
+    steps = ("decode", "sample", "infer", "mask", "composite")
+
+    def look(frames: int) -> dict[str, Any]:
+        return {
+            "frames": frames,
+            "process": 1 + frames * 0.041,
+            "watch": frames * 0.001,
+            "threads": {f"bench:{name}": 1 + frames * 0.005 for name in threads} | {"inference": frames * 0.006},
+            "children": dict.fromkeys(("encoder", "publisher", "recorder"), 1 + frames * 0.003),
+            "steps": {f"bench:{name}": frames * 0.001 for name in steps},
+        }
+
+    looks = [look(0), look(stages._WARM), look(120), look(200 - stages._END), look(200)]
+    first, last = stages.window(looks, 200)
+    assert (first["frames"], last["frames"]) == (stages._WARM, 200 - stages._END)
+    figures = stages.steps(first, last)
+    assert figures["decode"] == pytest.approx(1)
+    assert figures["read, rest"] == pytest.approx(4)
+    assert figures["infer"] == pytest.approx(7)
+    assert figures["work, rest"] == pytest.approx(1)
+    assert figures["native threads"] == pytest.approx(4)
+    assert sum(figures.values()) == pytest.approx(6 * 5 + 6 + 3 * 3 + 4)
+    with pytest.raises(bench("cost").MeasurementError, match="longer clip"):
+        stages.window(looks[-1:], 200)
 
 
 def test_the_benchmark_needs_nothing_of_the_tests() -> None:
-    files = sorted(BENCH.glob("*.py"))
+    """But for what compares with the slow reference, which is the tests'."""
+    files = [file for file in sorted(BENCH.glob("*.py")) if file.stem not in ("exactness", "sampling")]
     assert files
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -174,3 +236,57 @@ def test_what_the_strict_floor_encodes_is_made_by_the_daemons_own_stages(
     assert (tmp_path / "room.yuv").stat().st_size == 3 * 320 * 192 * 3 // 2
     luma = (tmp_path / "room.yuv").read_bytes()[: 320 * 192]
     assert (abs(luma[len(luma) // 2] - 110) <= 2) == (effect == "blur")  # nobody is there: all of it is green, or grey
+
+
+def test_delays_are_told_by_part(bench: Any) -> None:
+    latency = bench("latency")
+    sent = {ms: 10 + ms / 1000 for ms in (0, 33, 67)}
+    times = {"captured": 10.005, "composited": 10.025, "out": 10.04}
+    frames = [{"ms": 0, **times}, {"ms": 34, **{name: at + 0.034 for name, at in times.items()}}]
+    header = {"ms": 0, "captured": None, "composited": None, "out": 10.0}
+    found = latency.delays([header, *frames], sent)
+    assert found["sent to captured"] == pytest.approx([5, 6])
+    assert found["captured to composited"] == pytest.approx([20, 20])
+    assert found["captured to out"] == pytest.approx([35, 35])
+    with pytest.raises(bench("cost").MeasurementError, match="100 ms"):
+        latency.delays([{"ms": 100, **times}], sent)
+
+
+def test_percentiles_and_their_histogram(bench: Any) -> None:
+    latency = bench("latency")
+    assert latency.percentiles([float(n) for n in range(1, 102)]) == {"p50": 51, "p90": 91, "p99": 100, "max": 101}
+    assert latency.histogram([0.5, 1.9, 2.0, 7.1]) == [2, 1, 0, 1]
+    assert latency.histogram([0.5, 1e6])[-1] == 1
+
+
+def test_memory_is_what_is_held_in_the_second_half(bench: Any) -> None:
+    memory = bench("streams").Memory([{"daemon_rss": n * 1_000_000} for n in (10, 20, 30, 40, 50, 60)])
+    assert memory.megabytes() == {"daemon_rss": 50}
+    with pytest.raises(bench("cost").MeasurementError, match="had ended"):
+        bench("streams").Memory().megabytes()
+
+
+def test_charts_are_drawn_of_what_was_saved(bench: Any, tmp_path: Path) -> None:
+    charts, stages = bench("charts"), bench("stages")
+    names = {step for _, _, steps in charts.PARTS for step in steps} | {name for name, _ in charts.FLOOR}
+    cell = dict.fromkeys(names, 1.5)
+    row = {"cpu_ms": 7.0, "daemon_rss": 300.0, "all_pss": 400.0}
+    delays = {"p50": 34.0, "p99": 61.0}
+    found = {
+        "stages": {"results": {"720p": {"blur": cell}}, "targets": stages.TARGETS},
+        "e2e": {"results": {"720p": {"blur": {"usual": 61.5}}}},
+        "streams": {"streams": {"1": row, "2": row}, "pixels": {"360p": {"pixels": 230400, **row}}},
+        "latency": {
+            "bucket_ms": 2,
+            "results": [
+                {"size": "720p", "effect": "blur", "pictures": 3, "histogram": [1, 2], "parts": {"sent to out": delays}}
+            ],
+        },
+    }
+    drawn = charts.charts(found)
+    assert len(drawn) == 5
+    for svg in drawn.values():
+        ET.fromstring(svg)
+    assert ">61.5<" in drawn["cpu-by-stage.svg"]
+    assert ">p99 61 ms<" in drawn["latency.svg"]
+    assert charts.charts({}) == {}

@@ -148,14 +148,14 @@ def test_models_and_devices_that_cannot_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--seconds", "0"), ("--seconds", "x"), ("--seconds", "inf"), ("--streams", "0"), ("--precision", "i4")],
+    [("--seconds", "0"), ("--seconds", "x"), ("--seconds", "inf"), ("--streams", "0"), ("--precision", "i4")],
     ids=str,
 )
 def test_options_that_cannot_be(arguments: tuple[str, ...]) -> None:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     with pytest.raises(SystemExit) as caught:
-        parser.parse_args(["model", "any", *arguments] if arguments else [])
+        parser.parse_args(["model", "any", *arguments])
     assert caught.value.code == EXIT_USAGE
 
 

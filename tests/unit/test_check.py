@@ -67,7 +67,7 @@ def test_show_prints_yaml_without_secrets(good: Path, capsys: pytest.CaptureFixt
     assert cli.main(["check", "-c", str(good), "--show"]) == 0
     out = capsys.readouterr().out
     data = yaml.safe_load(out)
-    assert data["streams"]["door"]["encoder"]["preset"] == "superfast"
+    assert data["streams"]["door"]["encoder"]["profile"] == "balanced"
     assert data["streams"]["door"]["effect"]["color"] == "#ff00ff"
     assert [secret for secret in ("hunter2", "joe", "thekey", "tokentoken") if secret in out] == []
 

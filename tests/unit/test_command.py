@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from edgeseg.encoding.command import CODECS, EncoderSettings, auto_bitrate, copies_audio, encode_command
+from edgeseg.encoding.command import EncoderSettings, auto_bitrate, copies_audio, encode_command
 from edgeseg.encoding.matroska import RawFormat
+from edgeseg.encoding.profiles import CODECS, PROFILES
 from edgeseg.types import AudioFormat, Colour
 
 RAW = RawFormat(1280, 720, Fraction(30), Colour())
@@ -46,6 +47,33 @@ def test_the_measured_default() -> None:
     assert got["-threads"] == "1"
     assert got["-b:v"] == got["-maxrate"] == str(auto_bitrate(1280, 720, Fraction(30)))
     assert options(EncoderSettings("ffmpeg"), RawFormat(1920, 1080, Fraction(30), Colour()))["-threads"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("codec", "option", "chosen"),
+    [
+        ("libx264", "-preset", ["veryfast", "superfast", "ultrafast"]),
+        ("h264_qsv", "-preset", ["medium", "veryfast", "veryfast"]),
+        ("h264_nvenc", "-preset", ["p5", "p2", "p1"]),
+        ("h264_vaapi", "-compression_level", ["1", None, "7"]),
+        ("h264_v4l2m2m", "-preset", [None, None, None]),
+    ],
+)
+def test_a_profile_is_a_name_for_options_of_the_codec(codec: str, option: str, chosen: list[str | None]) -> None:
+    settings = [EncoderSettings("ffmpeg", codec=codec, profile=profile) for profile in PROFILES]
+    assert [options(each).get(option) for each in settings] == chosen
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_preset_takes_the_place_of_the_profile(profile: str) -> None:
+    got = options(EncoderSettings("ffmpeg", profile=profile, preset="fast"))
+    assert (got["-preset"], got["-x264-params"]) == ("fast", "scenecut=0")
+    assert options(EncoderSettings("ffmpeg", codec="h264_nvenc", profile=profile, preset="p7"))["-preset"] == "p7"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_x264_puts_no_keyframe_but_ours(profile: str) -> None:
+    assert "scenecut=0" in options(EncoderSettings("ffmpeg", profile=profile))["-x264-params"].split(":")
 
 
 def test_what_is_set_is_used() -> None:

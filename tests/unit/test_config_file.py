@@ -38,7 +38,7 @@ def shipped() -> Config:
 
 
 def test_the_schema_was_found() -> None:
-    assert len(MODELS) == 22
+    assert len(MODELS) == 24
     assert {"smooth_step", "segment_s", "token", "picture", "opacity"} <= set(KEYS)
 
 

@@ -142,9 +142,9 @@ def test_threshold_takes_the_place_of_the_smooth_step() -> None:
     ]
 
 
-def test_the_default_preset_is_that_of_libx264_only() -> None:
-    assert stream("encoder: {codec: libx264}").encoder.preset == "superfast"
-    assert stream("encoder: {codec: h264_vaapi}").encoder.preset is None
+def test_the_preset_is_left_to_the_profile() -> None:
+    assert stream("encoder: {codec: libx264}").encoder.preset is None
+    assert stream("encoder: {codec: libx264}").encoder.profile == "balanced"
     assert stream("encoder: {codec: h264_nvenc, preset: p1}").encoder.preset == "p1"
 
 

@@ -55,3 +55,17 @@ def test_a_lost_mask_takes_the_one_before_with_it() -> None:
     latest.keep(at(0), mask(0))
     latest.keep(at(40), None)
     assert latest.mask_for(at(80), 3) is None
+
+
+def test_for_a_still_picture_it_serves_until_its_own_limit_and_is_not_counted() -> None:
+    latest, kept = LatestMask(0.1), mask(0)
+    assert latest.still_for(at(0), 0.5) is None
+    latest.keep(at(0), kept)
+    assert [latest.still_for(at(100 * n), 0.5) for n in (1, 3, 5)] == [kept] * 3
+    assert latest.still_for(at(501), 0.5) is None
+    assert latest.still_for(at(40, 501), 0.5) is None
+    assert latest.still_for(at(501, 40), 0.5) is None
+    assert latest.still_for(at(0, 40), 0.5) is kept
+    assert latest.mask_for(at(40), 2) is kept
+    latest.keep(at(600), None)
+    assert latest.still_for(at(640), 0.5) is None

@@ -14,7 +14,7 @@ from edgeseg.effects.passthrough import Passthrough
 from edgeseg.errors import EncoderError, InferenceError
 from edgeseg.frames import Canvas, CanvasPool
 from edgeseg.governor import GovernorSettings, Step
-from edgeseg.masks import MaskRefiner, RefineSettings
+from edgeseg.masks import MaskRefiner, RefineSettings, StillGate, StillSettings
 from edgeseg.outlet import Outlet
 from edgeseg.pipeline import Pipeline, Stages, TimedFrame
 from edgeseg.placement import Placement
@@ -82,6 +82,7 @@ class Bench:
         output: tuple[int, int] | None = None,
         fit: str = "contain",
         throttle: Throttle | None = None,
+        gate: StillGate | None = None,
     ) -> None:
         self.backend, self.encoder = Backend(), Encoder()
         self.status, self.latest = StreamStatus("door"), LatestFrame()
@@ -96,6 +97,7 @@ class Bench:
             effect or KeepOrGrey(),
             uncovered,
             self.presence,
+            gate,
         )
         placement = Placement(source or SourceFormat(*SIZE, Fraction(25), Colour(), False), output, fit)
         outlet = Outlet(lambda _: None, lambda: None)
@@ -380,4 +382,59 @@ def test_a_mask_that_is_shared_is_no_second_sign_of_somebody() -> None:
     bench.show(filmed(1, 40), 40)
     assert not bench.presence.present
     bench.show(filmed(2, 80), 80)
+    assert bench.presence.present
+
+
+def still_life(at_ms: int) -> Frame:
+    return replace(picture(0, pts=at_ms), captured_at=at_ms / 1000)
+
+
+def test_while_nothing_moves_masks_are_shared_until_they_are_too_old() -> None:
+    bench = Bench(gate=StillGate(StillSettings(max_age_s=0.1)))
+    infers_by_turns(bench)
+    shown = [bool((bench.show(still_life(ms), ms).y == still_life(ms).y).all()) for ms in range(0, 320, 40)]
+    assert shown == [True] * 3 + [False] * 3 + [True] * 2
+    counts = bench.status.frames
+    assert (counts[("infer", "ok")], counts[("infer", "still")], counts[("composite", "reused_mask")]) == (3, 5, 5)
+    assert sum(bench.status.mask_age.counts) == 8
+
+
+def test_what_moves_has_its_own_mask_at_once() -> None:
+    bench = Bench(gate=StillGate(StillSettings()))
+    infers_by_turns(bench)
+    assert kept(bench, 6) == [True, False] * 3
+    assert ("infer", "still") not in bench.status.frames
+
+
+def test_the_gate_hides_no_failed_inference() -> None:
+    bench = Bench(gate=StillGate(StillSettings(max_age_s=0.1)))
+    bench.show(still_life(0), 0)
+    bench.backend.error = InferenceError("gone")
+    assert not is_cover(bench.show(still_life(40), 40))
+    assert is_cover(bench.show(filmed(7, 80), 80))
+    assert is_cover(bench.show(still_life(120), 120))
+
+
+def test_a_source_that_is_opened_again_is_another_scene() -> None:
+    bench = Bench(gate=StillGate(StillSettings()))
+    bench.show(still_life(0), 0)
+    bench.pipeline._stages.start_anew()
+    bench.show(still_life(40), 40)
+    assert bench.status.frames[("infer", "ok")] == 2
+
+
+def test_a_mask_that_the_governor_lets_pictures_share_stays_bounded_by_its_own_limit() -> None:
+    """Shared unseen for 100 ms, then looked at, and shared on because nothing has moved."""
+    throttle = OnStep(3, 0.1)
+    bench = Bench(throttle=throttle, gate=StillGate(StillSettings(max_age_s=0.2)))
+    for ms in range(0, 280, 40):
+        bench.show(still_life(ms), ms)
+    assert throttle.told == [False, True, True, True, True, True, False]
+    assert bench.status.frames[("infer", "still")] == 3
+
+
+def test_a_still_picture_is_a_sign_of_whom_it_shows() -> None:
+    bench = Bench(gate=StillGate(StillSettings()))
+    bench.show(still_life(0), 0)
+    bench.show(still_life(40), 40)
     assert bench.presence.present

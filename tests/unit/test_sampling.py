@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg.sampling import Sampler
-from edgeseg.types import Colour, Frame, Matrix, Recipe
+from edgeseg.colour import rgb_from_yuv
+from edgeseg.sampling import DeviceSampler, Sampler
+from edgeseg.types import Colour, Frame, Matrix, PlaneFormat, Recipe
 from tests.fakes_source import picture
 
 VARIANTS = [Colour(matrix, full) for matrix in Matrix for full in (False, True)]
@@ -168,3 +169,22 @@ def test_reads_planes_that_are_views_and_writes_to_none() -> None:
     copies = Frame(view.y.copy(), view.u.copy(), view.v.copy(), 0, Fraction(1), whole.colour, 0.0)
     np.testing.assert_array_equal(Sampler(recipe(32, 32)).sample(view), Sampler(recipe(32, 32)).sample(copies))
     np.testing.assert_array_equal(whole.y, picture(5, (400, 300)).y)
+
+
+def test_frames_are_left_to_a_backend_that_takes_them() -> None:
+    """It is asked for each frame: another device may take its place at any time."""
+    asked: list[PlaneFormat] = []
+    answers = iter([True, False, True])
+
+    def takes(planes: PlaneFormat) -> bool:
+        asked.append(planes)
+        return next(answers)
+
+    sampler = DeviceSampler(recipe(32, 32), takes)
+    frames = [picture(number, (64, 48), colour=Colour(Matrix.BT601, full_range=number == 2)) for number in range(3)]
+    assert sampler.sample(frames[0]) is frames[0]
+    np.testing.assert_array_equal(sampler.sample(frames[1]), Sampler(recipe(32, 32)).sample(frames[1]))
+    assert sampler.sample(frames[2]) is frames[2]
+    assert [(planes.width, planes.height) for planes in asked] == [(64, 48)] * 3
+    for frame, planes in zip(frames, asked):
+        np.testing.assert_array_equal(planes.rgb_from_yuv, rgb_from_yuv(Matrix.BT601, frame.colour.full_range))

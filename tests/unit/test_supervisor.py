@@ -29,7 +29,11 @@ class Out:
 
     def __init__(self) -> None:
         self.viewer = Viewer()
+        self.warm = False
         self.closed = threading.Event()
+
+    def warm_up(self) -> None:
+        self.warm = True
 
     def start(self, source: Hub) -> None:
         source.subscribe(self.viewer)
@@ -212,6 +216,8 @@ def test_a_model_that_does_not_load_fails_before_it_starts(live: Callable[..., L
     assert life.made == 0
     assert life.supervisor.join(1)
     assert life.supervisor.alive
+    assert life.out.warm
+    assert life.out.closed.is_set(), "what it had started ahead is closed"
 
 
 def test_an_encoder_that_does_not_exist_fails_before_it_starts(live: Callable[..., Life]) -> None:
