@@ -1,4 +1,6 @@
-"""``edgeseg bench``: how fast this machine is. ``bench model`` times one model on every device and backend."""
+"""``edgeseg bench``: how fast this machine is. ``bench streams`` measures whole streams and is what is meant without
+a subject, ``bench model`` times one model on every device and backend.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeseg.commands import _bench_streams
 from edgeseg.errors import EXIT_OK, EdgesegError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +26,19 @@ threads. All with a picture of noise, from u8 pixels to the u8 mask, as the daem
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-commands of ``edgeseg bench`` and their options."""
-    subparsers = parser.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
+    parser.epilog = "Without SUBJECT it is streams, which has these options."
+    parser.set_defaults(measure=_bench_streams.run)
+    _bench_streams.add_arguments(parser)
+    subparsers = parser.add_subparsers(dest="subject", metavar="SUBJECT")
+    streams = subparsers.add_parser(
+        "streams",
+        help=_bench_streams.SUMMARY,
+        description=f"{_bench_streams.SUMMARY.capitalize()}.",
+        epilog=_bench_streams.EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    streams.set_defaults(measure=_bench_streams.run)
+    _bench_streams.add_arguments(streams)
     model = subparsers.add_parser(
         "model",
         help="time one model on every device and backend",
@@ -75,6 +90,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _bench_model(args: argparse.Namespace) -> int:
+    misplaced = _bench_streams.only_of_streams(args)
+    if misplaced:
+        raise UsageError(f"--{misplaced[0].replace('_', '-')} is of bench streams, not of bench model")
     from edgeseg.evaluate import timing, timing_report
     from edgeseg.evaluate.candidates import candidates, device_names
     from edgeseg.recipes import find_model, load_recipe
