@@ -25,7 +25,7 @@ COMMANDS = {
     "convert": "turn a model into IR and prove that it answers the same",
     "inspect": "show what a model takes and gives, and how it is likely to be read",
     "eval": "measure how good models are on pictures with masks, or how much they flicker on a clip",
-    "bench": "measure how fast a model is on this machine",
+    "bench": "measure what streams cost on this machine and how many it carries, or how fast a model is",
     "models": "list, show and install models",
 }
 

@@ -121,29 +121,32 @@ class _Turn:
     def __init__(self) -> None:
         self.fps: Fraction | None = None
         self._offset = Fraction(0)
-        self._first: Fraction | None = None
-        self._end = Fraction(0)
+        # The times of pictures: worked out where a turn ends, as it takes a while and this is done for each.
+        self._first: tuple[int, Fraction] | None = None
+        self._last: tuple[int, Fraction] = (0, _TICK)
         self._sound_until: Fraction | None = None  # on the endless axis
 
     def place(self, item: Frame | AudioPacket) -> Frame | AudioPacket | None:
         """The item at its time; None for sound that the turn before has covered, because its pictures ended first."""
-        time = item.pts * item.time_base
         if isinstance(item, Frame):
-            if self._first is None:
-                self._first = time
-            self._end = time + (1 / self.fps if self.fps else item.time_base)
-        elif self._sound_until is not None and time + self._offset < self._sound_until:
-            return None
-        else:
-            self._sound_until = time + self._offset
-        if not self._offset:
-            return item
-        pts = round((time + self._offset) / _TICK)
+            self._last = item.pts, item.time_base
+            self._first = self._first or self._last
+            if not self._offset:
+                return item
+        time = item.pts * item.time_base + self._offset
+        if isinstance(item, AudioPacket):
+            if self._sound_until is not None and time < self._sound_until:
+                return None
+            self._sound_until = time
+            if not self._offset:
+                return item
+        pts = round(time / _TICK)
         if isinstance(item, AudioPacket):
             return AudioPacket(item.payload, pts, _TICK)
         return Frame(item.y, item.u, item.v, pts, _TICK, item.colour, item.captured_at)
 
     def next(self) -> None:
         """Begin the next turn where the pictures of this one end."""
-        self._offset += self._end - (self._first or 0)
+        (first, first_base), (last, last_base) = self._first or self._last, self._last
+        self._offset += last * last_base + (1 / self.fps if self.fps else last_base) - first * first_base
         self._first = None
