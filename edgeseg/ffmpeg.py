@@ -1,10 +1,14 @@
-"""Which ffmpeg binary runs, and what its last words were."""
+"""Which ffmpeg binary runs, how it is ended, and what its last words were."""
 
 from __future__ import annotations
 
 import collections
+import contextlib
+import os
 import re
 import shutil
+import signal
+import subprocess
 import threading
 from pathlib import Path
 from typing import IO
@@ -48,6 +52,12 @@ _PREFIX = re.compile(r"^(\[[^\]]* @ 0x[0-9a-f]+\] )+")
 def clean_line(raw: bytes) -> str:
     """One line of ffmpeg's stderr without its ``[context @ address]`` prefix and without secrets."""
     return redact(_PREFIX.sub("", raw.decode("utf-8", "replace").strip()))
+
+
+def kill_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child that has a session of its own, and all that it has started: ``ffmpeg`` may be a script around it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 class LastWords:

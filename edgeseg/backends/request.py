@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgeseg.backends import compiled
-from edgeseg.errors import InferenceError
+from edgeseg.errors import InferenceError, ModelError
 from edgeseg.ovruntime import ov, reason
 from edgeseg.types import U8
 
@@ -20,12 +20,21 @@ class Request:
     all of them memory that the model itself reads and writes.
 
     Raises:
-        ModelError: the model cannot be compiled.
+        ModelError: the model cannot be compiled, or its device has no room for a request.
     """
 
     def __init__(self, wanted: compiled.Wanted) -> None:
         self.wanted = wanted
-        self._model = model = compiled.acquire(wanted)
+        self._model = compiled.acquire(wanted)
+        try:
+            self._make(self._model)
+        except BaseException as exc:
+            self.close()  # nobody else could
+            if isinstance(exc, RuntimeError):
+                raise ModelError(f"model {wanted.recipe.name!r} cannot run on {wanted.device}: {reason(exc)}") from exc
+            raise
+
+    def _make(self, model: Any) -> None:
         self.inputs: list[U8] = [np.zeros(tuple(port.shape), np.uint8) for port in model.inputs]
         self.mask: U8 = np.zeros(tuple(model.output(0).shape), np.uint8)
         self._broken: U8 = np.zeros(1, np.uint8)

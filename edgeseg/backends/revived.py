@@ -130,10 +130,13 @@ class Revived:
             ran_s = 0.0
             try:
                 backend = self._loaded(recipe, self._device)
-            except EdgesegError as exc:
+            except Exception as exc:  # noqa: BLE001 - a backend may be anybody's, and this thread is the only way back
                 self._reloaded(False)
                 if str(exc) != told:
-                    _log.error("%s; trying again until it works", exc)
+                    what = (
+                        exc if isinstance(exc, EdgesegError) else f"model {recipe.name!r}: {type(exc).__name__}: {exc}"
+                    )
+                    _log.error("%s; trying again until it works", what)
                     told = str(exc)
                 continue
             with self._lock:

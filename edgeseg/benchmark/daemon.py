@@ -21,7 +21,7 @@ from edgeseg.redact import redact
 # A GPU takes up to a minute to compile a model.
 _READY_S = 120.0
 # It stops by itself after this, should nobody be left to stop it.
-_LONGEST_S = 300
+_LONGEST_S = 600
 _STOP_S = 15.0
 _EACH_S = 0.1
 _ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/metrics")

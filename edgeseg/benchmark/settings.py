@@ -71,6 +71,7 @@ def _section(played: Played, recordings: Path, fps: float | None, realtime: bool
     section["source"] = {**played.source, "realtime": realtime}
     # A scene that stays still would promise more than the machine can do when somebody comes.
     section["mask"]["motion_gate"] = {"enabled": False}
+    section["model"]["cache"] = str(recordings.parent / "models")
     section |= {"enabled": True, "slate": {"enabled": False}, "publish": [], "outputs": []}
     section["record"] = {"directory": str(recordings), "segment_s": _SEGMENT_S, "min_free": None}
     if fps is not None and fps < played.fps:

@@ -14,7 +14,7 @@ from edgeseg.encoding.matroska import AUDIO_TRACK, VIDEO_TRACK, RawFormat, block
 from edgeseg.encoding.progress import Progress, Seen, cpu_seconds
 from edgeseg.encoding.rawpipe import RawPipe
 from edgeseg.errors import EncoderError
-from edgeseg.ffmpeg import LastWords
+from edgeseg.ffmpeg import LastWords, kill_group
 from edgeseg.flv import FlvReader
 from edgeseg.frames import Canvas
 from edgeseg.queues import Closed, FrameQueue, WhenFull
@@ -249,7 +249,7 @@ class Encoder:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(patience_s if not self._writer.is_alive() else 0)
         if self._child.poll() is None:
-            self._child.kill()
+            kill_group(self._child)
         # A child that hangs in a driver does not even die; it must not take the stream with it.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_DYING_S)

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 _PATIENCE_S = 0.05
 # How long nothing at all may move while the child has something to read.
 _HUNG_S = 5.0
+# So many packets without one picture, and hardware does not take this stream: it keeps back a few for their order.
+_TRIAL_PACKETS = 60
 # Children that may die one after the other; so many pictures from one, and it was chance.
 _MOST_DEATHS = 3
 _WELL_AGAIN = 100
@@ -55,6 +57,7 @@ class ChildDecoder:
         self._works = False
         self._deaths = 0
         self._progress, self._progress_at = (0, 0), 0.0
+        self._started_at = 0.0
 
     def decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
         """The pictures that came out, most often that of ``packet``; one without content gives all that are left.
@@ -98,7 +101,7 @@ class ChildDecoder:
         self._sent = self._received = self._behind = 0
         self._works = False
         self._held = []
-        self._progress_at = time.monotonic()
+        self._progress_at = self._started_at = time.monotonic()
         if not can_decode(settings, self._codec):
             self._decoding.fall_back(self._unusable(f"it has no decoder for {self._codec}", for_ever=True))
         command = decode_command(self._decoding.settings, self._codec, self._max_pixels)
@@ -112,10 +115,14 @@ class ChildDecoder:
             child.step(wait_s)
             pictures += self._taken()
             now, wait_s = time.monotonic(), 0.0
+            if self._child is not child:
+                continue  # another one took its place
             if child.ended:
                 self._lost(_how(child.exit_code()), child.words)
             elif self._hangs(now):
                 self._lost(f"took and gave nothing for {_HUNG_S:g} s", child.words)
+            elif self._is_on_trial and len(self._held) >= _TRIAL_PACKETS and now - self._started_at >= _HUNG_S:
+                self._second_try(self._unusable(child.words or f"no picture came of {len(self._held)} packets"))
             elif child.unsent or child.announces:
                 wait_s = _HUNG_S / 10
             elif self._sent - self._received <= self._behind:

@@ -21,7 +21,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from edgeseg.errors import SourceError
-from edgeseg.ffmpeg import clean_line
+from edgeseg.ffmpeg import clean_line, kill_group
 from edgeseg.sources._showinfo import UNKNOWN, Announced, Look, ShowInfo
 
 # How long a picture that has begun to come may take (struct timeval), before other things are looked after.
@@ -166,7 +166,7 @@ class DecodeChild:
             with contextlib.suppress(OSError):
                 pipe.close()
         if self._process.poll() is None:
-            self._process.kill()
+            kill_group(self._process)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_DYING_S)
         return self._process.returncode
@@ -221,7 +221,12 @@ class DecodeChild:
                     self._words.appendleft(f"its pictures are {look.width}x{look.height}")
                     self._out_ended = self._log_ended = True
                     return
-                packet = Packet(look.size)
+                try:
+                    packet = Packet(look.size)
+                except ValueError:  # no ffmpeg says so, but a program in its place may
+                    self._words.appendleft(f"its pictures are {look.pixel_format}")
+                    self._out_ended = self._log_ended = True
+                    return
                 self._filling = packet, memoryview(packet)
             packet, room = self._filling
             try:

@@ -39,7 +39,9 @@ class DecodeSettings:
 
 
 class Decoding:
-    """How a source decodes, over all the times that it is opened: one that fell back to software stays there."""
+    """How a source decodes, over all turns of a loop: one that fell back to software stays there, until another source
+    is made.
+    """
 
     def __init__(self, settings: DecodeSettings) -> None:
         self.settings = settings

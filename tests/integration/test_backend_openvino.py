@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +74,26 @@ def test_the_compiled_model_is_shared_and_freed_with_the_last(recipe: Recipe) ->
     assert two.infer(pictures(0, 1)[0]).shape == (SIDE, SIDE)
     two.close()
     other.close()
+    assert compiled.in_use() == before
+
+
+def test_a_model_that_gives_no_request_is_given_back(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a device that has no memory left for it."""
+    before = compiled.in_use()
+
+    class Full:
+        def __init__(self, model: Any) -> None:
+            self.inputs, self.output = model.inputs, model.output
+
+        def create_infer_request(self) -> None:
+            raise RuntimeError("out of memory")
+
+    real = compiled._compile
+    monkeypatch.setattr(compiled, "_compile", lambda wanted: Full(real(wanted)))
+    backend = OpenVinoBackend("f32")
+    for _ in range(2):
+        with pytest.raises(ModelError, match="cannot run on CPU: out of memory"):
+            backend.load(recipe, "CPU")
     assert compiled.in_use() == before
 
 

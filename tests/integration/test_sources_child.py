@@ -260,6 +260,19 @@ def test_hardware_that_lets_software_do_it_in_silence_is_found_out(tmp_path: Pat
     assert len(frames_of(read_all(clip, DecodeSettings(pretends, "vaapi", software_too=True))[1])) == 25
 
 
+def test_hardware_that_takes_everything_and_gives_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_child_decode, "_HUNG_S", 0.1)
+    monkeypatch.setattr(_child_decode, "_PATIENCE_S", 0.002)
+    clip = make_clip(tmp_path / "clip.mkv", seconds=4, video=_H264)
+    swallows = 'case "$*" in *-hwaccel*) exec cat >/dev/null ;; esac'
+    hungry = script(tmp_path, f'{swallows}\nexec {CHILD.ffmpeg} "$@"')
+    with pytest.raises(SourceError, match=r"vaapi cannot decode .*: no picture came of 60 packets"):
+        read_all(clip, DecodeSettings(hungry, "vaapi"))
+    _, expected = read_all(clip, None)
+    _, got = read_all(clip, DecodeSettings(hungry, "vaapi", software_too=True))
+    assert [frame.pts for frame in frames_of(got)] == [frame.pts for frame in frames_of(expected)]
+
+
 def test_an_ffmpeg_that_was_built_without_it_is_not_tried_again(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", seconds=0.4)
     old = script(tmp_path, 'echo "[fatal] Unrecognized hwaccel: vaapi." >&2; exit 1')

@@ -28,6 +28,8 @@ class Model:
 
     def load(self, recipe: Recipe, device: str) -> None:
         self._house.tried.append(device)
+        if self._house.careless:
+            raise RuntimeError("out of memory")
         if device in self._house.lost:
             raise ModelError(f"no device {device!r} on this machine")
 
@@ -49,7 +51,7 @@ class House:
         self.lost: set[str] = set()
         self.told: list[str] = []
         self.reloaded: list[bool] = []
-        self.broken = False
+        self.broken = self.careless = False
         self.closed = 0
         self.distrusted = 0
 
@@ -127,6 +129,20 @@ def test_until_it_is_there_pictures_are_refused_at_once(caplog: pytest.LogCaptur
         assert not any(house.reloaded)
     told = [record.message for record in caplog.records if "trying again" in record.message]
     assert told == ["no device 'CPU' on this machine; trying again until it works"]  # once
+
+
+def test_a_backend_that_raises_anything_while_it_is_loaded_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+    with house.backend() as backend:
+        backend.load(RECIPE, "CPU")
+        house.broken = house.careless = True
+        with pytest.raises(InferenceError):
+            backend.infer(PICTURE)
+        wait_until(lambda: len(house.tried) > 3, 5, "several tries")
+        house.broken = house.careless = False
+        wait_until(answers(backend), 5, "the new one")
+    told = [record.message for record in caplog.records if "trying again" in record.message]
+    assert told == ["model 'door': RuntimeError: out of memory; trying again until it works"]
 
 
 @pytest.mark.parametrize(
