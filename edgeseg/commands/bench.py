@@ -17,6 +17,7 @@ from edgeseg.errors import EXIT_OK, EdgesegError, UsageError
 if TYPE_CHECKING:
     from edgeseg.evaluate.candidates import Candidate
 
+_SECONDS = 3.0
 _MODEL_EPILOG = """\
 load: reading and compiling. first: the first inference after it. median, p90, p99: of single inferences, one at a
 time, on one thread; where there are several candidates they take turns. CPU: processor time of an inference, of all
@@ -70,12 +71,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--precision", choices=["auto", "f32", "bf16", "f16"], default="auto", help="of OpenVINO (default: auto)"
     )
-    model.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help="for each measurement (default: 3)")
+    # Without a default of their own: what stands before SUBJECT would be overwritten with it.
+    model.add_argument(
+        "--seconds", type=_seconds, default=argparse.SUPPRESS, metavar="S", help="for each measurement (default: 3)"
+    )
     model.add_argument("--streams", type=_streams, metavar="N", help="how many at a time (default: one for each core)")
     model.add_argument(
         "--ops", action="store_true", help="time per operator, and the ten most expensive nodes (IR only)"
     )
-    model.add_argument("--json", action="store_true", help="JSON")
+    model.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,7 +105,8 @@ def _bench_model(args: argparse.Namespace) -> int:
     found = candidates(recipe, args.backend, args.device, args.against, args.precision)
     profiled = _to_profile(found) if args.ops else []
     cores, load = timing.cores(), timing.load()
-    timings = timing.measure(found, args.seconds, args.streams or cores, _refused)
+    seconds, as_json = getattr(args, "seconds", _SECONDS), getattr(args, "json", False)
+    timings = timing.measure(found, seconds, args.streams or cores, _refused)
     devices = device_names(found)
     report: dict[str, Any] = timing_report.json_of(recipe, timings, devices, cores, load)
     texts = [timing_report.text(recipe, timings, devices, cores, load)]
@@ -110,10 +115,10 @@ def _bench_model(args: argparse.Namespace) -> int:
 
         report["operators"] = {}
         for candidate in profiled:
-            nodes = profile(candidate.recipe, candidate.device, candidate.precision, args.seconds)
+            nodes = profile(candidate.recipe, candidate.device, candidate.precision, seconds)
             report["operators"][candidate.device] = timing_report.operators_json(nodes)
             texts.append(timing_report.operators_text(candidate.device, nodes))
-    sys.stdout.write(json.dumps(report, indent=2) + "\n" if args.json else "\n".join(texts))
+    sys.stdout.write(json.dumps(report, indent=2) + "\n" if as_json else "\n".join(texts))
     return EXIT_OK
 
 

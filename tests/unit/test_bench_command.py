@@ -52,6 +52,14 @@ def test_times_of_each_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert row["per_second"] > 1
 
 
+def test_options_before_the_subject_count_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    bright = str(bright_model(tmp_path / "bright"))
+    assert command.run(parser.parse_args(["--json", "--seconds", "0.5", "model", bright, "--device", "CPU"])) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "bright"
+
+
 def test_a_table_with_aligned_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bright = bright_model(tmp_path / "bright")
     assert run(bright, *QUICK, "--device", "CPU", "--against", bright / "model.xml", "--streams", 1) == 0
