@@ -50,8 +50,9 @@ def test_what_costs_time_is_as_the_user_has_it(tmp_path: Path) -> None:
     }
     one = played(tmp_path / "a$b ü.mp4", **keys)
     stream = settings.read(settings.write(tmp_path, [one, one], "auto")).streams["s1"]
-    for section in ("model", "effect", "video", "encoder"):
+    for section in ("effect", "video", "encoder"):
         assert getattr(stream, section) == getattr(one.stream, section)
+    assert stream.model == one.stream.model.model_copy(update={"cache": tmp_path / "models"})  # not the user's
     assert (stream.mask.threshold, stream.mask.temporal) == (0.4, 0.5)
     assert not stream.mask.motion_gate.enabled  # it would be measured on whatever stands still in the clip
     assert stream.source.url == str(tmp_path / "a$b ü.mp4")
