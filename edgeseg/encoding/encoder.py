@@ -25,7 +25,7 @@ _QUEUE_S = 0.2
 # How often a thread that waits for room looks whether the child still works.
 _CHECK_S = 0.1
 # How often it is asked at most: that costs some system calls.
-_LOOK_S = 0.125
+_LOOK_S = 0.05
 # How long a child that has said everything may take to exit.
 _LAST_BREATH_S = 0.2
 # How long one that was killed may take to be gone.
