@@ -9,7 +9,7 @@ PEERS := vidgear model-api mediapipe
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt hatch_build.py edgeseg/kernels/build.py edgeseg/kernels/compositing.c
+$(STAMP): pyproject.toml constraints.txt hatch_build.py edgeseg/kernels/build.py $(wildcard edgeseg/kernels/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[test,check]'
 	touch $(STAMP)

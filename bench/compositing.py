@@ -17,7 +17,7 @@ import numpy as np
 from edgeseg.effects import _blend, blur, replace
 from edgeseg.effects._blend_opencv import OpenCvBlender
 from edgeseg.frames import Canvas
-from edgeseg.kernels import compositing
+from edgeseg.kernels import compositing, library
 from edgeseg.native import quieten
 from edgeseg.types import Colour, Effect, Frame, Mask
 
@@ -48,7 +48,7 @@ def effects() -> dict[str, dict[str, Effect]]:
     """Each effect with each blender that there is here."""
     kinds = {"opencv": OpenCvBlender} | {
         name: (lambda blend=blend: _blend.CompiledBlender(blend))
-        for name in compositing.VARIANTS
+        for name in library.VARIANTS
         if (blend := compositing.load(name))
     }
     made: dict[str, dict[str, Effect]] = {"replace": {}, "blur": {}}

@@ -19,7 +19,7 @@ from edgeseg import __version__
 from edgeseg.build import blueprint, build_keeper
 from edgeseg.config.schema import Config
 from edgeseg.errors import EXIT_OK, EXIT_UNEXPECTED
-from edgeseg.kernels import compositing
+from edgeseg.kernels import library
 from edgeseg.service import notify
 from edgeseg.service.app import HttpService
 from edgeseg.status import DaemonStatus
@@ -36,7 +36,7 @@ def _build() -> dict[str, str]:
     """What the process is made of, for the build info metric."""
     packages = {name: metadata.version(name) for name in ("openvino", "av", "opencv-python-headless", "numpy")}
     versions = {"python": platform.python_version(), **{name.split("-")[0]: found for name, found in packages.items()}}
-    return {**versions, "compositing": compositing.variant() or "opencv"}
+    return {**versions, "compositing": library.variant() or "opencv"}
 
 
 class Daemon:

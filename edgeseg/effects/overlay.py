@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from edgeseg.colour import yuv_of
-from edgeseg.effects._blend import make_blender
+from edgeseg.effects._blend import make_blender, plain
 from edgeseg.types import U8, Frame, Mask
 
 
@@ -41,5 +41,5 @@ class Overlay:
     def _tint(self, shape: tuple[int, int], value: int) -> U8:
         tint = self._tints.get((shape, value))
         if tint is None:
-            tint = self._tints[shape, value] = np.full(shape, value, np.uint8)
+            tint = self._tints[shape, value] = plain(shape, value)
         return tint

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from edgeseg.colour import yuv_of
-from edgeseg.effects._blend import make_blender
+from edgeseg.effects._blend import make_blender, plain
 from edgeseg.effects._pictures import Fit, Planes, PlayedVideo, load_picture, planes_of
 from edgeseg.types import U8, Colour, Frame, Mask, Source
 
@@ -52,8 +50,6 @@ class Replace:
     def _make_still(self, frame: Frame) -> Planes:
         if self._picture is not None:
             return planes_of(self._picture, frame.width, frame.height, self._fit, frame.colour)
-        y, u, v = (
-            np.full(plane.shape, value, np.uint8)
-            for plane, value in zip(frame.planes, yuv_of(self._color, frame.colour), strict=True)
-        )
+        colour = yuv_of(self._color, frame.colour)
+        y, u, v = (plain(plane.shape, value) for plane, value in zip(frame.planes, colour, strict=True))
         return y, u, v

@@ -1,6 +1,6 @@
 """Compiles the kernels when edgeseg is installed. Needs nothing but Python and, if there is one, a C compiler.
 
-One source gives one library for each kind of processor; which one is loaded is decided at run time.
+The sources give one library for each kind of processor; which one is loaded is decided at run time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SOURCE = FOLDER / "compositing.c"
-_LIBRARIES = "compositing-*.so"
+SOURCES = tuple(FOLDER / name for name in ("compositing.c", "sampling.c"))
+HEADER = FOLDER / "rows.h"
+_LIBRARIES = "kernels-*.so"
 _FLAGS = ("-std=c11", "-fPIC", "-shared")
 # Every aarch64 has NEON; an x86-64 may lack AVX2.
 _VARIANTS = {"x86_64": {"avx2": ("-mavx2",), "baseline": ()}}
@@ -24,7 +25,7 @@ _VARIANTS = {"x86_64": {"avx2": ("-mavx2",), "baseline": ()}}
 
 def library(variant: str) -> Path:
     """Where the library for ``variant`` lies, if it was built."""
-    return FOLDER / f"compositing-{variant}.so"
+    return FOLDER / f"kernels-{variant}.so"
 
 
 def find_compiler() -> list[str] | None:
@@ -42,11 +43,11 @@ def build() -> list[Path]:
     All of them are replaced, or none is.
 
     Raises:
-        RuntimeError: there is no compiler, or it fails. Libraries that are newer than the source are still there then;
+        RuntimeError: there is no compiler, or it fails. Libraries that are newer than the sources are still there then;
             older ones are gone, as they may do something else.
     """
     variants = _VARIANTS.get(platform.machine(), {"baseline": ()})
-    parts = {library(variant): FOLDER / f"compositing-{variant}.{os.getpid()}.part" for variant in variants}
+    parts = {library(variant): FOLDER / f"kernels-{variant}.{os.getpid()}.part" for variant in variants}
     try:
         command = _command()
         for part, flags in zip(parts.values(), variants.values(), strict=True):
@@ -55,7 +56,7 @@ def build() -> list[Path]:
         for target, part in parts.items():
             part.replace(target)
     except RuntimeError:
-        source = SOURCE.stat().st_mtime_ns
+        source = max(file.stat().st_mtime_ns for file in (*SOURCES, HEADER))
         _remove(built for built in FOLDER.glob(_LIBRARIES) if built.stat().st_mtime_ns <= source)
         raise
     finally:
@@ -81,7 +82,7 @@ def _options(variable: str) -> list[str]:
 
 
 def _compile(command: list[str], flags: tuple[str, ...], target: Path) -> None:
-    whole = [*command, *flags, str(SOURCE), "-o", str(target), *_options("LDFLAGS")]
+    whole = [*command, *flags, *map(str, SOURCES), "-o", str(target), *_options("LDFLAGS")]
     try:
         done = subprocess.run(whole, check=False, capture_output=True, text=True)
     except OSError as exc:

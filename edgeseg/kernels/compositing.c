@@ -1,29 +1,18 @@
 /* Mixes planes by a mask of the model's size, which is enlarged on the way and never exists at the planes' size.
  *
- * Plain C in loops that a compiler turns into vector instructions by itself (AVX2, NEON), so that one
- * source serves every processor. edgeseg/effects/_blend_opencv.py does the same with OpenCV, to within 1.
+ * edgeseg/effects/_blend_opencv.py does the same with OpenCV, to within 1.
  *
  * The way of a row of pixels: it lies between two rows of mask cells. For each such pair of rows the cells are sorted
- * once into runs that are wholly hidden, wholly kept, or mixed. The first two are copied, or left alone where they are
- * in place already; only the mixed ones, a few per cent of a picture with a person in it, are enlarged and computed.
+ * once, for all planes, into runs that are wholly hidden, wholly kept, or mixed. The first two are copied, or left alone
+ * where they are in place already; only the mixed ones, a few per cent of a picture with a person in it, are enlarged
+ * and computed.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "rows.h"
 
-/* Enlarged rows are in units of 1/64, which leaves room for the sign and the double of a difference. */
-#define FRACTION_BITS 6
-#define ONE (1 << FRACTION_BITS)
-#define BLOCK 8
-
-/* Where the pixels of one axis lie between the cells of a smaller one (pixel centres, ends repeated). */
-typedef struct {
-    int32_t *low;    /* [pixels] the cell at or before the pixel */
-    int32_t *first;  /* [cells + 1] the first pixel of that cell or a later one */
-    int16_t *weight; /* [pixels] how far a pixel is towards the next cell, 0..32767 */
-} axis;
+/* Pixels that are computed at once. Runs are short: what is left over behind vectors would be most of them. */
+#define BLOCK 16
+#define MOST_PLANES 4
 
 typedef enum { HIDDEN, MIXED, KEPT } kind;
 
@@ -32,35 +21,39 @@ typedef struct {
     kind kind;
 } run;
 
-/* The part ``weight`` / 32768 of a step, from twice the step: the upper half of a product, which processors have an
- * instruction for. */
-static inline int16_t part_of(int16_t twice_the_step, int16_t weight) {
-    return (int16_t)((int32_t)twice_the_step * weight >> 16);
-}
+/* How the mask lies on planes of one size, and its two rows of now, enlarged across. */
+typedef struct {
+    ptrdiff_t width, height;
+    axis across, down;
+    int16_t *above, *below;
+    uint8_t *alpha;
+} grid;
 
-static void place(axis on, int pixels, int cells) {
-    double step = (double)cells / pixels;
-    int c = 0;
-    for (int x = 0; x < pixels; x++) {
-        double at = (x + 0.5) * step - 0.5;
-        at = at < 0 ? 0 : at > cells - 1 ? cells - 1 : at;
-        on.low[x] = (int32_t)at;
-        int32_t weight = (int32_t)((at - on.low[x]) * 32768 + 0.5);
-        on.weight[x] = (int16_t)(weight > 32767 ? 32767 : weight);
-        while (c <= on.low[x]) on.first[c++] = x;
-    }
-    while (c <= cells) on.first[c++] = pixels;
-    memset(on.weight + pixels, 0, BLOCK * sizeof *on.weight);
-}
+/* A plane that is smaller than what it goes into: the two of its rows that a row of pixels lies between, enlarged across
+ * and kept while they are needed. */
+typedef struct {
+    axis across, down;
+    int16_t *rows[2];
+    ptrdiff_t held[2]; /* which rows they are; -1 none */
+} enlarger;
+
+typedef struct {
+    const plane *keep, *other, *out;
+    const grid *on;
+    enlarger from; /* where ``other`` is smaller */
+    int is_small;
+    uint8_t *soft;
+} layer;
 
 /* The cells [start, stop) enlarged to the pixels between them and the next, in units of 1/64. Pixels are written in blocks
- * of BLOCK, so that a compiler need not ask how many there are; what is too much, the next cell overwrites. */
-static void enlarge(const uint8_t *restrict cells, int last, axis on, int start, int stop, int16_t *restrict row) {
-    for (int c = start; c < stop; c++) {
+ * of eight, so that a compiler need not ask how many there are; what is too much, the next cell overwrites. */
+static void enlarge(const uint8_t *restrict cells, ptrdiff_t last, axis on, ptrdiff_t start, ptrdiff_t stop,
+                    int16_t *restrict row) {
+    for (ptrdiff_t c = start; c < stop; c++) {
         int16_t here = (int16_t)(cells[c] << FRACTION_BITS);
         int16_t twice = (int16_t)(2 * ((cells[c < last ? c + 1 : last] << FRACTION_BITS) - here));
-        for (int x = on.first[c]; x < on.first[c + 1]; x += BLOCK) {
-            for (int i = 0; i < BLOCK; i++) {
+        for (int32_t x = on.first[c]; x < on.first[c + 1]; x += 8) {
+            for (int i = 0; i < 8; i++) {
                 int16_t part = part_of(twice, on.weight[x + i]);
                 row[x + i] = (int16_t)(here + part);
             }
@@ -68,166 +61,225 @@ static void enlarge(const uint8_t *restrict cells, int last, axis on, int start,
     }
 }
 
-/* What lies between two enlarged rows, as whole levels. */
-static void between(const int16_t *restrict above, const int16_t *restrict below, int16_t weight, int count,
+/* A pixel between two enlarged rows, as a whole level. */
+static inline uint8_t level_between(int16_t above, int16_t below, int16_t weight) {
+    int16_t part = part_of((int16_t)(2 * (below - above)), weight);
+    int16_t value = (int16_t)(above + part + ONE / 2);
+    return (uint8_t)(value >> FRACTION_BITS);
+}
+
+static void between(const int16_t *restrict above, const int16_t *restrict below, int16_t weight, ptrdiff_t count,
                     uint8_t *restrict row) {
-    for (int x = 0; x < count; x++) {
-        int16_t twice = (int16_t)(2 * (below[x] - above[x]));
-        int16_t part = part_of(twice, weight);
-        int16_t value = (int16_t)(above[x] + part + ONE / 2);
-        row[x] = (uint8_t)(value >> FRACTION_BITS);
+    for (ptrdiff_t x = 0; x < count; x++) row[x] = level_between(above[x], below[x], weight);
+}
+
+/* The same for a scratch row, which has room for whole blocks. */
+static void between_blocks(const int16_t *restrict above, const int16_t *restrict below, int16_t weight, ptrdiff_t count,
+                           uint8_t *restrict row) {
+    for (ptrdiff_t x = 0; x < count; x += BLOCK) {
+        for (int i = 0; i < BLOCK; i++) row[x + i] = level_between(above[x + i], below[x + i], weight);
     }
 }
 
-/* out = (keep * alpha + other * (255 - alpha)) / 255, rounded. ``out`` may be ``other``. */
-static void mix(const uint8_t *keep, const uint8_t *other, const uint8_t *restrict alpha, int count, uint8_t *out) {
-    for (int x = 0; x < count; x++) {
-        uint16_t sum = (uint16_t)(keep[x] * alpha[x] + other[x] * (255 - alpha[x]) + 128);
-        out[x] = (uint8_t)((uint16_t)(sum + (sum >> 8)) >> 8);
+/* out = (keep * alpha + other * (255 - alpha)) / 255, rounded. */
+static inline void mix_block(const uint8_t *restrict keep, const uint8_t *restrict other, const uint8_t *restrict alpha,
+                             uint8_t *restrict out) {
+    for (int i = 0; i < BLOCK; i++) {
+        uint16_t sum = (uint16_t)(keep[i] * alpha[i] + other[i] * (255 - alpha[i]) + 128);
+        out[i] = (uint8_t)((uint16_t)(sum + (sum >> 8)) >> 8);
     }
+}
+
+/* Fewer bytes than a block, without a call. */
+static inline void copy_few(uint8_t *restrict to, const uint8_t *restrict from, ptrdiff_t count) {
+    ptrdiff_t x = 0;
+    if (count & 8) memcpy(to, from, 8), x = 8;
+    if (count & 4) memcpy(to + x, from + x, 4), x += 4;
+    if (count & 2) memcpy(to + x, from + x, 2), x += 2;
+    if (count & 1) to[x] = from[x];
+}
+
+/* Mixes ``count`` pixels. So many more as ``beyond`` may be read, but not written; ``alpha`` is a scratch row. ``out``
+ * may be ``keep`` or ``other``. */
+static void mix(const uint8_t *keep, const uint8_t *other, const uint8_t *alpha, ptrdiff_t count, ptrdiff_t beyond,
+                uint8_t *out) {
+    uint8_t mixed[BLOCK], above[BLOCK] = {0}, below[BLOCK] = {0};
+    ptrdiff_t x = 0;
+    for (; x + BLOCK <= count; x += BLOCK) {
+        mix_block(keep + x, other + x, alpha + x, mixed);
+        memcpy(out + x, mixed, BLOCK);
+    }
+    if (x == count) return;
+    if (x + BLOCK <= count + beyond) {
+        mix_block(keep + x, other + x, alpha + x, mixed);
+    } else {
+        copy_few(above, keep + x, count - x);
+        copy_few(below, other + x, count - x);
+        mix_block(above, below, alpha + x, mixed);
+    }
+    copy_few(out + x, mixed, count - x);
 }
 
 /* How many of the first ``count`` kinds are like the first one. */
-static int alike(const uint8_t *kinds, int count) {
+static ptrdiff_t alike(const uint8_t *kinds, ptrdiff_t count) {
     uint64_t wanted = kinds[0] * UINT64_C(0x0101010101010101), found;
-    int c = 0;
+    ptrdiff_t c = 0;
     while (c + 8 <= count && (memcpy(&found, kinds + c, 8), found == wanted)) c += 8;
     while (c < count && kinds[c] == kinds[0]) c++;
     return c;
 }
 
-/* The runs of pixels between two rows of cells; returns how many. ``kinds`` has room for one more than ``cells``. */
-static int sort(const uint8_t *restrict above, const uint8_t *restrict below, int cells, axis on,
-                uint8_t *restrict any, uint8_t *restrict kinds, run *runs) {
-    for (int c = 0; c < cells; c++) {
+/* The runs of cells between two rows of them; returns how many. ``kinds`` has room for one more than ``cells``. */
+static ptrdiff_t sort(const uint8_t *restrict above, const uint8_t *restrict below, ptrdiff_t cells, uint8_t *restrict any,
+                      uint8_t *restrict kinds, run *runs) {
+    for (ptrdiff_t c = 0; c < cells; c++) {
         any[c] = above[c] | below[c];
         kinds[c] = above[c] & below[c];
     }
     any[cells] = any[cells - 1];
     kinds[cells] = kinds[cells - 1];
-    for (int c = 0; c < cells; c++) { /* a pixel lies between its cell and the next */
+    for (ptrdiff_t c = 0; c < cells; c++) { /* a pixel lies between its cell and the next */
         uint8_t seen = any[c] | any[c + 1], whole = kinds[c] & kinds[c + 1];
         kinds[c] = seen == 0 ? HIDDEN : whole == 255 ? KEPT : MIXED;
     }
-    int count = 0;
-    for (int c = 0, next; c < cells; c = next) {
+    ptrdiff_t count = 0;
+    for (ptrdiff_t c = 0, next; c < cells; c = next) {
         next = c + alike(kinds + c, cells - c);
-        if (on.first[next] > on.first[c]) runs[count++] = (run){c, next, (kind)kinds[c]};
+        runs[count++] = (run){(int32_t)c, (int32_t)next, (kind)kinds[c]};
     }
     return count;
 }
 
-typedef struct {
-    const uint8_t *pixels;
-    ptrdiff_t stride;
-    int width, height;
-} plane;
-
-/* The two rows of a small plane that a row of pixels lies between, enlarged across and kept while they are needed. */
-typedef struct {
-    plane small;
-    axis across, down;
-    int16_t *rows[2];
-    int32_t held[2]; /* which rows of ``small`` they are; -1 none */
-} enlarger;
-
-static const int16_t *row_of(enlarger *from, int32_t number, int32_t other) {
+static const int16_t *row_of(layer *of, ptrdiff_t number, ptrdiff_t neighbour) {
+    enlarger *from = &of->from;
     for (int slot = 0; slot < 2; slot++) {
         if (from->held[slot] == number) return from->rows[slot];
     }
-    int slot = from->held[0] == other ? 1 : 0;
-    enlarge(from->small.pixels + number * from->small.stride, from->small.width - 1, from->across, 0, from->small.width,
-            from->rows[slot]);
+    int slot = from->held[0] == neighbour ? 1 : 0;
+    const plane *small = of->other;
+    enlarge(small->pixels + number * small->stride, small->width - 1, from->across, 0, small->width, from->rows[slot]);
     from->held[slot] = number;
     return from->rows[slot];
 }
 
-/* Gives out memory from one block, so that there is one thing to free. */
-static void *take(char **room, size_t bytes) {
-    void *piece = *room;
-    *room += (bytes + 63) & ~(size_t)63;
-    return piece;
+/* One row of one plane, whose rows of the mask are in its grid. */
+static void blend_row(layer *of, ptrdiff_t y, const run *runs, ptrdiff_t count) {
+    const grid *on = of->on;
+    const int16_t *upper = NULL, *lower = NULL;
+    if (of->is_small) {
+        ptrdiff_t one = of->from.down.low[y], two = one < of->other->height - 1 ? one + 1 : one;
+        upper = row_of(of, one, two);
+        lower = row_of(of, two, one);
+    }
+    const uint8_t *kept = of->keep->pixels + y * of->keep->stride;
+    const uint8_t *hidden = of->is_small ? of->soft : of->other->pixels + y * of->other->stride;
+    uint8_t *target = of->out->pixels + y * of->out->stride;
+    for (ptrdiff_t r = 0; r < count; r++) {
+        ptrdiff_t x = on->across.first[runs[r].start], length = on->across.first[runs[r].stop] - x;
+        if (runs[r].kind == MIXED) {
+            if (of->is_small) between_blocks(upper + x, lower + x, of->from.down.weight[y], length, of->soft + x);
+            mix(kept + x, hidden + x, on->alpha + x, length, on->width - x - length, target + x);
+            continue;
+        }
+        fetch_to_write(target + x, of->out->stride, length);
+        if (runs[r].kind == KEPT) {
+            fetch(kept + x, of->keep->stride, length);
+            memmove(target + x, kept + x, (size_t)length);
+        } else if (of->is_small) {
+            between(upper + x, lower + x, of->from.down.weight[y], length, target + x);
+        } else if (hidden != target) {
+            fetch(hidden + x, of->other->stride, length);
+            memcpy(target + x, hidden + x, (size_t)length);
+        }
+    }
 }
 
-/* Enough for everything that edgeseg_blend takes. */
-static size_t room_for(size_t width, size_t height, size_t cells) {
-    size_t axes = 2 * (width + height) * (sizeof(int32_t) + sizeof(int16_t)) + 2 * (cells + 2) * sizeof(int32_t);
-    size_t rows = width * (4 * sizeof(int16_t) + 2 * sizeof(uint8_t) + sizeof(run)) + 2 * (cells + 1);
-    return axes + rows + 24 * 64 + 8 * BLOCK * sizeof(int16_t);
+/* The rows of pixels that lie between the rows ``low`` and ``low + 1`` of mask cells, in all planes of this grid. */
+static void blend_band(const grid *on, layer *layers, int planes, const plane *mask, ptrdiff_t low, const run *runs,
+                       ptrdiff_t count) {
+    ptrdiff_t start = on->down.first[low], stop = on->down.first[low + 1];
+    if (start == stop) return;
+    const uint8_t *first = mask->pixels + low * mask->stride;
+    const uint8_t *second = low < mask->height - 1 ? first + mask->stride : first;
+    for (ptrdiff_t r = 0; r < count; r++) {
+        if (runs[r].kind != MIXED) continue;
+        enlarge(first, mask->width - 1, on->across, runs[r].start, runs[r].stop, on->above);
+        enlarge(second, mask->width - 1, on->across, runs[r].start, runs[r].stop, on->below);
+    }
+    for (ptrdiff_t y = start; y < stop; y++) {
+        for (ptrdiff_t r = 0; r < count; r++) {
+            if (runs[r].kind != MIXED) continue;
+            ptrdiff_t x = on->across.first[runs[r].start], length = on->across.first[runs[r].stop] - x;
+            between_blocks(on->above + x, on->below + x, on->down.weight[y], length, on->alpha + x);
+        }
+        for (int p = 0; p < planes; p++) {
+            if (layers[p].on == on) blend_row(&layers[p], y, runs, count);
+        }
+    }
 }
 
-static axis take_axis(char **room, int pixels, int cells) {
-    axis on = {
-        .low = take(room, (size_t)pixels * sizeof(int32_t)),
-        .first = take(room, ((size_t)cells + 1) * sizeof(int32_t)),
-        .weight = take(room, ((size_t)pixels + BLOCK) * sizeof(int16_t)),
+static size_t bytes_for(const plane *mask, const plane *other, const plane *out, int planes) {
+    size_t bytes = room_for(3, ((size_t)mask->width + 1) * (2 + sizeof(run)));
+    for (int p = 0; p < planes; p++) {
+        bytes += axis_bytes(out[p].width, mask->width) + axis_bytes(out[p].height, mask->height);
+        bytes += axis_bytes(out[p].width, other[p].width) + axis_bytes(out[p].height, other[p].height);
+        bytes += 6 * row_bytes(out[p].width);
+    }
+    return bytes;
+}
+
+static grid make_grid(char **room, const plane *out, const plane *mask) {
+    return (grid){
+        .width = out->width,
+        .height = out->height,
+        .across = take_axis(room, out->width, mask->width),
+        .down = take_axis(room, out->height, mask->height),
+        .above = take_row(room, out->width),
+        .below = take_row(room, out->width),
+        .alpha = take(room, (size_t)out->width + SPARE),
     };
-    place(on, pixels, cells);
-    return on;
 }
 
-/* out = keep where the mask is 255, other where it is 0, and a mixture between.
+static enlarger make_enlarger(char **room, const plane *out, const plane *small) {
+    enlarger from = {
+        .across = take_axis(room, out->width, small->width),
+        .down = take_axis(room, out->height, small->height),
+        .held = {-1, -1},
+    };
+    for (int slot = 0; slot < 2; slot++) from.rows[slot] = take_row(room, out->width);
+    return from;
+}
+
+/* out = keep where the mask is 255, other where it is 0, and a mixture between, for each of 1 to 4 planes.
  *
- * keep and out are width x height. other is other_width x other_height: of the same size, or a smaller plane that is
- * enlarged (bilinear). other may be out. mask is mask_width x mask_height; all rows are a stride of bytes apart.
+ * ``all`` is the mask, then ``planes`` times keep, as many times other, as many times out. keep and out are of one size.
+ * other is of the same, or smaller and then enlarged (bilinear); it may be out. A stride of 0 repeats a row.
  * Returns 0, or -1 when there is no memory for the scratch rows. */
-int edgeseg_blend(const uint8_t *keep, ptrdiff_t keep_stride, const uint8_t *other, ptrdiff_t other_stride,
-                  int other_width, int other_height, uint8_t *out, ptrdiff_t out_stride, int width, int height,
-                  const uint8_t *mask, ptrdiff_t mask_stride, int mask_width, int mask_height) {
-    char *block = malloc(room_for((size_t)width, (size_t)height, (size_t)(mask_width + mask_height + other_width + other_height)));
+int edgeseg_blend(const plane *all, int planes) {
+    const plane *mask = all, *keep = all + 1, *other = keep + planes, *out = other + planes;
+    char *block = calloc(1, bytes_for(mask, other, out, planes));
     if (!block) return -1;
     char *room = block;
-    size_t padded = ((size_t)width + BLOCK) * sizeof(int16_t);
-    int small = other_width != width || other_height != height;
-    axis across = take_axis(&room, width, mask_width), down = take_axis(&room, height, mask_height);
-    enlarger from = {.small = {other, other_stride, other_width, other_height}, .held = {-1, -1}};
-    int16_t *above = take(&room, padded), *below = take(&room, padded);
-    uint8_t *alpha = take(&room, (size_t)width), *soft = take(&room, (size_t)width);
-    uint8_t *any = take(&room, (size_t)mask_width + 1), *kinds = take(&room, (size_t)mask_width + 1);
-    run *runs = take(&room, (size_t)width * sizeof *runs);
-    if (small) {
-        from.across = take_axis(&room, width, other_width);
-        from.down = take_axis(&room, height, other_height);
-        for (int slot = 0; slot < 2; slot++) from.rows[slot] = take(&room, padded);
-    }
-    int count = 0;
-    for (int y = 0; y < height; y++) {
-        int32_t low = down.low[y];
-        if (y == 0 || low != down.low[y - 1]) {
-            const uint8_t *first = mask + low * mask_stride;
-            const uint8_t *second = low < mask_height - 1 ? first + mask_stride : first;
-            count = sort(first, second, mask_width, across, any, kinds, runs);
-            for (int r = 0; r < count; r++) {
-                if (runs[r].kind != MIXED) continue;
-                enlarge(first, mask_width - 1, across, runs[r].start, runs[r].stop, above);
-                enlarge(second, mask_width - 1, across, runs[r].start, runs[r].stop, below);
-            }
-        }
-        const int16_t *upper = NULL, *lower = NULL;
+    uint8_t *any = take(&room, (size_t)mask->width + 1), *kinds = take(&room, (size_t)mask->width + 1);
+    run *runs = take(&room, (size_t)mask->width * sizeof *runs);
+    grid grids[MOST_PLANES];
+    layer layers[MOST_PLANES];
+    int different = 0;
+    for (int p = 0; p < planes; p++) {
+        int g = 0;
+        while (g < different && (grids[g].width != out[p].width || grids[g].height != out[p].height)) g++;
+        if (g == different) grids[different++] = make_grid(&room, &out[p], mask);
+        int small = other[p].width != out[p].width || other[p].height != out[p].height;
+        layers[p] = (layer){.keep = &keep[p], .other = &other[p], .out = &out[p], .on = &grids[g], .is_small = small};
         if (small) {
-            int32_t one = from.down.low[y], two = one < other_height - 1 ? one + 1 : one;
-            upper = row_of(&from, one, two);
-            lower = row_of(&from, two, one);
+            layers[p].from = make_enlarger(&room, &out[p], &other[p]);
+            layers[p].soft = take(&room, (size_t)out[p].width + SPARE);
         }
-        const uint8_t *kept = keep + y * keep_stride, *hidden = small ? soft : other + y * other_stride;
-        uint8_t *target = out + y * out_stride;
-        for (int r = 0; r < count; r++) {
-            int x = across.first[runs[r].start], length = across.first[runs[r].stop] - x;
-            if (runs[r].kind == KEPT) {
-                memmove(target + x, kept + x, (size_t)length);
-                continue;
-            }
-            uint8_t *into = runs[r].kind == HIDDEN ? target : soft;
-            if (small) {
-                between(upper + x, lower + x, from.down.weight[y], length, into + x);
-            } else if (runs[r].kind == HIDDEN && hidden != target) {
-                memcpy(target + x, hidden + x, (size_t)length);
-            }
-            if (runs[r].kind == MIXED) {
-                between(above + x, below + x, down.weight[y], length, alpha + x);
-                mix(kept + x, hidden + x, alpha + x, length, target + x);
-            }
-        }
+    }
+    for (ptrdiff_t low = 0; low < mask->height; low++) {
+        const uint8_t *first = mask->pixels + low * mask->stride;
+        ptrdiff_t count = sort(first, low < mask->height - 1 ? first + mask->stride : first, mask->width, any, kinds, runs);
+        for (int g = 0; g < different; g++) blend_band(&grids[g], layers, planes, mask, low, runs, count);
     }
     free(block);
     return 0;

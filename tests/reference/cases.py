@@ -16,7 +16,7 @@ from edgeseg.effects.overlay import Overlay
 from edgeseg.effects.passthrough import Passthrough
 from edgeseg.effects.replace import Replace
 from edgeseg.frames import Canvas
-from edgeseg.kernels import compositing
+from edgeseg.kernels import compositing, library
 from edgeseg.pictures import read
 from edgeseg.types import U8, Effect, Frame, Mask
 from tests.reference import effects
@@ -25,7 +25,7 @@ from tests.reference.material import BACKGROUND
 from tests.reference.resampling import F64
 
 OPENCV = "opencv"
-KERNELS = (*compositing.VARIANTS, OPENCV)
+KERNELS = (*library.VARIANTS, OPENCV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ CASES: dict[str, Case] = {
 @contextmanager
 def kernel(name: str) -> Iterator[None]:
     """Effects that are made meanwhile composite with the kernel ``name``."""
-    with mock.patch.object(compositing, "variant", return_value="" if name == OPENCV else name):
+    with mock.patch.object(library, "variant", return_value="" if name == OPENCV else name):
         yield
 
 

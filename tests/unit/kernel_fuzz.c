@@ -1,13 +1,13 @@
-/* Calls the kernel with planes of every size and place, each in memory of its own, for a sanitizer to watch. */
+/* Calls the kernels with planes of every size and place, each in memory of its own, for a sanitizer to watch. */
 
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-int edgeseg_blend(const uint8_t *, ptrdiff_t, const uint8_t *, ptrdiff_t, int, int, uint8_t *, ptrdiff_t, int, int,
-                  const uint8_t *, ptrdiff_t, int, int);
+#include "rows.h"
+
+#define ROUNDS 4000
+
+int edgeseg_blend(const plane *all, int planes);
+int edgeseg_sample(const plane *frame, uint8_t *tensor, int width, int height, const int16_t *matrix);
 int edgeseg_supported(void);
 
 static uint32_t state = 1;
@@ -17,41 +17,82 @@ static int dice(int sides) {
     return (int)((state >> 8) % (uint32_t)sides);
 }
 
-/* Rows end where the memory ends, so that one byte too many is seen. */
-static uint8_t *plane(int width, int height, int gap, int solid) {
-    size_t bytes = (size_t)(width + gap) * (size_t)(height - 1) + (size_t)width;
+/* Rows end where the memory ends, so that one byte too many is seen. ``solid`` planes are mostly 0 (1) or 255 (2). */
+static plane made(ptrdiff_t width, ptrdiff_t height, int gap, int solid) {
+    size_t bytes = (size_t)((width + gap) * (height - 1) + width);
     uint8_t *pixels = malloc(bytes);
     for (size_t i = 0; i < bytes; i++) pixels[i] = solid && dice(40) ? (uint8_t)(solid == 1 ? 0 : 255) : (uint8_t)dice(256);
-    return pixels;
+    return (plane){pixels, width + gap, width, height};
+}
+
+static plane one_row_again_and_again(ptrdiff_t width, ptrdiff_t height) {
+    plane row = made(width, 1, 0, 0);
+    return (plane){row.pixels, 0, width, height};
+}
+
+/* Whether each pixel of ``out`` lies between those that it was mixed from. */
+static int is_between(const plane *keep, const plane *other, const plane *out) {
+    for (ptrdiff_t y = 0; y < out->height; y++) {
+        for (ptrdiff_t x = 0; x < out->width; x++) {
+            uint8_t a = keep->pixels[y * keep->stride + x], b = other->pixels[y * other->stride + x];
+            uint8_t c = out->pixels[y * out->stride + x];
+            if (c < (a < b ? a : b) || c > (a < b ? b : a)) {
+                printf("%d is not between %d and %d\n", c, a, b);
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+static int blend(int round) {
+    int planes = 1 + dice(4), good = 1;
+    plane all[1 + 3 * 4], *keep = all + 1, *other = keep + planes, *out = other + planes;
+    int width = 1 + dice(round % 7 ? 70 : 400), height = 1 + dice(40), in_place[4], same[4];
+    all[0] = made(1 + dice(40), 1 + dice(40), 0, dice(3));
+    for (int p = 0; p < planes; p++) {
+        int w = p == 0 || dice(4) == 0 ? width : (width + 1) / 2, h = p == 0 ? height : (height + 1) / 2, gap = dice(3) * 5;
+        same[p] = dice(2);
+        in_place[p] = same[p] && dice(4) == 0;
+        keep[p] = made(w, h, gap, 0);
+        if (!same[p]) other[p] = made(1 + dice(w), 1 + dice(h), dice(3), 0);
+        else other[p] = dice(3) || in_place[p] ? made(w, h, gap, 0) : one_row_again_and_again(w, h);
+        out[p] = in_place[p] ? other[p] : made(w, h, gap, 0);
+    }
+    if (edgeseg_blend(all, planes)) return 0;
+    for (int p = 0; p < planes; p++) {
+        if (same[p] && !in_place[p]) good = good && is_between(&keep[p], &other[p], &out[p]);
+        free(keep[p].pixels);
+        free(other[p].pixels);
+        if (!in_place[p]) free(out[p].pixels);
+    }
+    free(all[0].pixels);
+    return good;
+}
+
+static int sample(int round) {
+    /* Identity: what is bright in the frame is as bright in the tensor. */
+    const int16_t matrix[12] = {8192, 0, 0, 8, 8192, 0, 0, 8, 8192, 0, 0, 8};
+    int width = 1 + dice(round % 7 ? 90 : 500), height = 1 + dice(90), w = 1 + dice(40), h = 1 + dice(40), good = 1;
+    int grey = dice(256);
+    plane frame[3] = {made(width, height, dice(9), 0), made((width + 1) / 2, (height + 1) / 2, dice(9), 0),
+                      made((width + 1) / 2, (height + 1) / 2, dice(9), 0)};
+    for (ptrdiff_t y = 0; y < height && round % 2; y++) memset(frame[0].pixels + y * frame[0].stride, grey, (size_t)width);
+    size_t bytes = (size_t)w * (size_t)h * 3;
+    uint8_t *tensor = malloc(bytes);
+    int failed = edgeseg_sample(frame, tensor, w, h, matrix);
+    for (size_t i = 0; i < bytes && failed == 0 && round % 2; i++) good = good && tensor[i] == grey;
+    if (!good) printf("grey of %d in %dx%d is another in %dx%d\n", grey, width, height, w, h);
+    for (int p = 0; p < 3; p++) free(frame[p].pixels);
+    free(tensor);
+    return good && failed != -1;
 }
 
 int main(void) {
     if (!edgeseg_supported()) return 0;
-    for (int round = 0; round < 4000; round++) {
-        int width = 1 + dice(round % 7 ? 70 : 400), height = 1 + dice(40), cells_x = 1 + dice(40), cells_y = 1 + dice(40);
-        int same = dice(2), gap = dice(3) * 5, solid = dice(3);
-        int other_width = same ? width : 1 + dice(width), other_height = same ? height : 1 + dice(height);
-        uint8_t *keep = plane(width, height, gap, 0), *other = plane(other_width, other_height, gap, 0);
-        uint8_t *mask = plane(cells_x, cells_y, 0, solid);
-        int in_place = same && dice(4) == 0;
-        uint8_t *out = in_place ? other : plane(width, height, gap, 0);
-        if (edgeseg_blend(keep, width + gap, other, other_width + gap, other_width, other_height, out, width + gap, width,
-                          height, mask, cells_x, cells_x, cells_y))
-            return 1;
-        for (int y = 0; y < height; y++) { /* never outside of what it was mixed from */
-            for (int x = 0; x < width && same && !in_place; x++) {
-                uint8_t a = keep[y * (width + gap) + x], b = other[y * (width + gap) + x], c = out[y * (width + gap) + x];
-                if (c < (a < b ? a : b) || c > (a < b ? b : a)) {
-                    printf("%d is not between %d and %d\n", c, a, b);
-                    return 2;
-                }
-            }
-        }
-        free(keep);
-        free(mask);
-        free(other);
-        if (!in_place) free(out);
+    for (int round = 0; round < ROUNDS; round++) {
+        if (!blend(round) || !sample(round)) return 1;
     }
-    puts("4000 rounds");
+    printf("%d rounds\n", ROUNDS);
     return 0;
 }

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.effects._blend import Blender, CompiledBlender, make_blender
+from edgeseg.effects._blend import Blender, CompiledBlender, make_blender, plain
 from edgeseg.effects._blend_opencv import OpenCvBlender
-from edgeseg.kernels import compositing
+from edgeseg.kernels import compositing, library
 from edgeseg.types import U8
 
-KINDS = ("opencv", *compositing.VARIANTS)
+KINDS = ("opencv", *library.VARIANTS)
 # Half a step of the enlarged alpha, half for what is rounded at last, and a little because OpenCV's resize truncates.
 FARTHEST = 1.3
 MODELS = [(256, 256), (144, 256), (64, 64), (33, 17), (513, 513)]
@@ -172,7 +172,7 @@ def test_a_background_may_be_where_the_picture_will_be(blender: Blender) -> None
     np.testing.assert_array_equal(within, apart)
 
 
-@pytest.mark.parametrize("kind", compositing.VARIANTS)
+@pytest.mark.parametrize("kind", library.VARIANTS)
 def test_the_kernel_gives_the_picture_of_opencv_to_within_one(kind: str) -> None:
     dice = np.random.default_rng(5)
     for seed, shape in enumerate([(720, 1280), (360, 640), (361, 641)] * 3):
@@ -184,28 +184,52 @@ def test_the_kernel_gives_the_picture_of_opencv_to_within_one(kind: str) -> None
         assert np.abs(pictures[0].astype(int) - pictures[1]).max() <= 1
 
 
+@pytest.mark.parametrize("background", ["whole", "small", "plain"])
+def test_planes_together_are_what_each_is_alone(blender: Blender, background: str) -> None:
+    """A kernel takes all planes of a picture in one go, and what belongs to planes of one size once for both."""
+    dice = np.random.default_rng(0)
+    shapes = [(90, 160), (45, 80), (45, 80)]
+    keep = [dice.integers(0, 256, shape, np.uint8) for shape in shapes]
+    if background == "plain":
+        other = [plain(shape, value) for shape, value in zip(shapes, (20, 120, 220), strict=True)]
+    else:
+        sizes = shapes if background == "whole" else [(20, 33), (20, 33), (11, 17)]
+        other = [dice.integers(0, 256, size, np.uint8) for size in sizes]
+    alpha = portrait((64, 64))
+    together, alone = ([np.empty(shape, np.uint8) for shape in shapes] for _ in range(2))
+    blender.blend_planes(keep, other, alpha, together)
+    for number in range(3):
+        one = slice(number, number + 1)
+        blender.blend_planes(keep[one], other[one], alpha, alone[one])
+        np.testing.assert_array_equal(together[number], alone[number])
+
+
 def test_what_does_not_fit_is_refused_before_it_is_touched() -> None:
-    blend = compositing.load(compositing.variant())
+    blend = compositing.load(library.variant())
     if blend is None:
         pytest.skip("no kernel was compiled here")
     plane, alpha = np.zeros((20, 30), np.uint8), np.zeros((4, 4), np.uint8)
     for wrong in (plane[:10], plane[:, ::2], plane.astype(np.uint16), plane[None]):
         with pytest.raises(ValueError, match=r"plane"):
-            blend(wrong, plane, alpha, plane)
+            blend([wrong], [plane], alpha, [plane])
+    with pytest.raises(ValueError, match="2 and 1 planes cannot be mixed into 2"):
+        blend([plane] * 2, [plane], alpha, [plane] * 2)
+    with pytest.raises(ValueError, match="5 and 5 planes cannot be mixed into 5"):
+        blend([plane] * 5, [plane] * 5, alpha, [plane] * 5)
     sealed = plane.copy()
     sealed.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
-        blend(plane, plane, alpha, sealed)
+        blend([plane], [plane], alpha, [sealed])
     endless = np.lib.stride_tricks.as_strided(plane, (2**31, 1), (0, 1))
     with pytest.raises(ValueError, match="a side above 2147483647"):
-        blend(plane, endless, alpha, plane)
+        blend([plane], [endless], alpha, [plane])
     for wrong in (plane[:, ::2], np.zeros((0, 4), np.uint8)):
         with pytest.raises(ValueError, match="no plane of bytes"):
-            blend(plane, wrong, alpha, plane)
+            blend([plane], [wrong], alpha, [plane])
         with pytest.raises(ValueError, match="no plane of bytes"):
-            blend(plane, plane, wrong, plane)
+            blend([plane], [plane], wrong, [plane])
 
 
 def test_without_a_kernel_it_is_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compositing, "variant", lambda: "")
+    monkeypatch.setattr(library, "variant", lambda: "")
     assert isinstance(make_blender(), OpenCvBlender)

@@ -24,7 +24,8 @@ def compiler() -> list[str]:
 
 def compiled(tmp_path: Path, *flags: str) -> Path:
     program = tmp_path / "fuzz"
-    command = [*compiler(), "-std=c11", "-O3", *flags, str(build.SOURCE), str(FUZZ), "-o", str(program)]
+    sources = [*map(str, build.SOURCES), str(FUZZ), f"-I{build.FOLDER}"]
+    command = [*compiler(), "-std=c11", "-O3", *flags, *sources, "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True)
     if "cannot find" in done.stderr and "san" in done.stderr:
         pytest.skip("the compiler comes without its sanitizers (Debian: apt install libgcc-12-dev)")
@@ -41,8 +42,9 @@ def test_it_keeps_within_its_memory(tmp_path: Path, flags: tuple[str, ...]) -> N
     assert "4000 rounds" in done.stdout
 
 
-def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
-    command = [*compiler(), "-std=c11", "-O3", *WARNINGS, "-c", str(build.SOURCE), "-o", str(tmp_path / "out.o")]
+@pytest.mark.parametrize("source", build.SOURCES, ids=lambda source: source.name)
+def test_it_compiles_without_a_warning(tmp_path: Path, source: Path) -> None:
+    command = [*compiler(), "-std=c11", "-O3", *WARNINGS, "-c", str(source), "-o", str(tmp_path / "out.o")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -55,7 +57,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_variant_is_built_and_a_stale_one_goes(elsewhere: Path) -> None:
     compiler()
-    stale = elsewhere / "compositing-sse9.so"
+    stale = elsewhere / "kernels-sse9.so"
     stale.write_bytes(b"")
     libraries = build.build()
     assert libraries
@@ -78,8 +80,8 @@ def test_a_build_that_fails_leaves_what_this_source_gave(
     if variable != "CC":
         compiler()
     monkeypatch.setenv(variable, value)
-    older, newer = elsewhere / "compositing-avx2.so", elsewhere / "compositing-baseline.so"
-    source = build.SOURCE.stat().st_mtime_ns
+    older, newer = elsewhere / "kernels-avx2.so", elsewhere / "kernels-baseline.so"
+    source = max(file.stat().st_mtime_ns for file in (*build.SOURCES, build.HEADER))
     for file, time in ((older, source), (newer, source + 1)):
         file.write_bytes(b"built before")
         os.utime(file, ns=(time, time))
@@ -108,7 +110,8 @@ def test_the_kernels_are_built_for_a_wheel_and_not_for_an_sdist() -> None:
     assert (list(sdist.get_build_hooks(root)), list(wheel.get_build_hooks(root))) == ([], ["custom"])
     assert set(wheel.get_version_api()) == {"standard", "editable"}
     held = {file.distribution_path for file in sdist.recurse_included_files()}
-    assert {"hatch_build.py", "edgeseg/kernels/build.py", "edgeseg/kernels/compositing.c"} <= held
+    sources = {f"edgeseg/kernels/{file.name}" for file in (*build.SOURCES, build.HEADER)}
+    assert {"hatch_build.py", "edgeseg/kernels/build.py"} | sources <= held
     assert not [name for name in held if name.endswith((".so", ".part"))]
 
 

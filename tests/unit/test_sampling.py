@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from edgeseg.colour import rgb_from_yuv
+from edgeseg.kernels import library
+from edgeseg.kernels import sampling as kernel
 from edgeseg.sampling import DeviceSampler, Sampler
 from edgeseg.types import Colour, Frame, Matrix, PlaneFormat, Recipe
 from tests.fakes_source import picture
+from tests.reference.model import sampled
 
 VARIANTS = [Colour(matrix, full) for matrix in Matrix for full in (False, True)]
 NAMES = [f"{colour.matrix.name}-{'full' if colour.full_range else 'limited'}" for colour in VARIANTS]
@@ -51,6 +54,16 @@ def reference(frame: Frame, width: int, height: int) -> np.ndarray:
     red, blue = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
     green = (luma - kr * red - kb * blue) / (1 - kr - kb)
     return np.clip(255 * np.stack([red, green, blue], axis=-1), 0, 255)
+
+
+@pytest.fixture(autouse=True, params=["opencv", *library.VARIANTS])
+def variant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Everything below holds for the kernels and for OpenCV."""
+    name = "" if request.param == "opencv" else request.param
+    if name and kernel.load(name) is None:
+        pytest.skip(f"the kernel {name!r} was not compiled here, or this processor does not run it")
+    monkeypatch.setattr(library, "variant", lambda: name)
+    return name
 
 
 @pytest.mark.parametrize("colour", VARIANTS, ids=NAMES)
@@ -169,6 +182,40 @@ def test_reads_planes_that_are_views_and_writes_to_none() -> None:
     copies = Frame(view.y.copy(), view.u.copy(), view.v.copy(), 0, Fraction(1), whole.colour, 0.0)
     np.testing.assert_array_equal(Sampler(recipe(32, 32)).sample(view), Sampler(recipe(32, 32)).sample(copies))
     np.testing.assert_array_equal(whole.y, picture(5, (400, 300)).y)
+
+
+@pytest.mark.parametrize("variant", library.VARIANTS, indirect=True)
+@pytest.mark.usefixtures("variant")
+def test_a_kernel_rounds_once() -> None:
+    """Noise, where OpenCV's rounding after each step adds up to several levels."""
+    cases = [((1280, 720), (256, 256)), ((641, 361), (256, 144)), ((50, 1000), (64, 64))]
+    for number, (size, model) in enumerate(cases):
+        frame = picture(number, size)
+        seen = Sampler(recipe(*model)).sample(frame)[0]
+        difference = np.abs(seen - sampled(frame, *model))
+        assert difference.max() < 0.8
+        assert difference.mean() < 0.3
+
+
+def test_a_frame_that_is_too_large_for_a_kernel_is_sampled_all_the_same() -> None:
+    y, half = np.full((700, 900), 128, np.uint8), np.full((350, 450), 128, np.uint8)
+    grey = Frame(y, half, half, 0, Fraction(1), Colour(full_range=True), 0.0)
+    assert np.unique(Sampler(recipe(16, 16)).sample(grey)).tolist() == [128]
+
+
+@pytest.mark.parametrize("variant", library.VARIANTS, indirect=True)
+def test_what_does_not_fit_is_refused_before_it_is_read(variant: str) -> None:
+    sample = kernel.load(variant)
+    assert sample is not None
+    y, half, tensor = np.zeros((20, 30), np.uint8), np.zeros((10, 15), np.uint8), np.zeros((1, 8, 8, 3), np.uint8)
+    weights = kernel.weights_of(rgb_from_yuv(VARIANTS[0].matrix, full_range=False))
+    with pytest.raises(ValueError, match=r"planes of colour of \(10, 14\) and \(10, 15\) do not belong"):
+        sample((y, half[:, :14], half), weights, tensor)
+    with pytest.raises(ValueError, match="no plane of bytes"):
+        sample((y[:, ::-1], half, half), weights, tensor)
+    for wrong in (tensor[0], tensor[:, :, :, :2], tensor[:, :, ::2], tensor.astype(np.int16)):
+        with pytest.raises(ValueError, match="no tensor for a picture"):
+            sample((y, half, half), weights, wrong)
 
 
 def test_frames_are_left_to_a_backend_that_takes_them() -> None:

@@ -1,0 +1,99 @@
+/* What the kernels have in common: planes, and where the pixels of one size lie between those of another.
+ *
+ * All of them are plain C in loops that a compiler turns into vector instructions by itself (AVX2, NEON), so that one
+ * source serves every processor. Beside each of them stands the same in OpenCV, for machines without a compiler.
+ */
+
+#ifndef EDGESEG_ROWS_H
+#define EDGESEG_ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows that were made larger or smaller are in units of 1/64, which leaves room for the sign and the double of a
+ * difference in 16 bits. */
+#define FRACTION_BITS 6
+#define ONE (1 << FRACTION_BITS)
+/* So many elements may be read and written beyond the end of a scratch row, so that loops need not end exactly. */
+#define SPARE 32
+/* Rows that are asked for ahead of time. Several streams at once, in short runs, are more than a processor guesses by
+ * itself: it saves a fifth of the time (docs/decisions/0005). */
+#define AHEAD 4
+#define CACHE_LINE 64
+
+/* Rows are a stride of bytes apart. Python hands it over as four whole numbers of a pointer's size. */
+typedef struct {
+    uint8_t *pixels;
+    ptrdiff_t stride, width, height;
+} plane;
+
+/* Where the pixels of one axis lie between the cells of another (pixel centres, ends repeated). */
+typedef struct {
+    int32_t *low;    /* [pixels] the cell at or before the pixel */
+    int32_t *first;  /* [cells + 1] the first pixel of that cell or a later one */
+    int16_t *weight; /* [pixels] how far a pixel is towards the next cell, 0..32767 */
+} axis;
+
+/* The part ``weight`` / 32768 of a step, from twice the step: the upper half of a product, which processors have an
+ * instruction for. */
+static inline int16_t part_of(int16_t twice_the_step, int16_t weight) {
+    return (int16_t)((int32_t)twice_the_step * weight >> 16);
+}
+
+/* Asks for what will be read AHEAD rows below. Beyond the plane that does nothing. */
+static inline void fetch(const uint8_t *row, ptrdiff_t stride, ptrdiff_t length) {
+    for (ptrdiff_t x = 0; x < length; x += CACHE_LINE) __builtin_prefetch(row + AHEAD * stride + x);
+}
+
+/* The same for what will be written. */
+static inline void fetch_to_write(const uint8_t *row, ptrdiff_t stride, ptrdiff_t length) {
+    for (ptrdiff_t x = 0; x < length; x += CACHE_LINE) __builtin_prefetch(row + AHEAD * stride + x, 1);
+}
+
+/* Gives out memory from one block, so that there is one thing to free. */
+static inline void *take(char **room, size_t bytes) {
+    void *piece = *room;
+    *room += (bytes + 63) & ~(size_t)63;
+    return piece;
+}
+
+static inline int16_t *take_row(char **room, ptrdiff_t width) {
+    return take(room, ((size_t)width + SPARE) * sizeof(int16_t));
+}
+
+/* Enough for ``count`` pieces of ``bytes`` together. */
+static inline size_t room_for(size_t count, size_t bytes) {
+    return bytes + 64 * count;
+}
+
+static inline size_t row_bytes(ptrdiff_t width) {
+    return ((size_t)width + SPARE) * sizeof(int16_t) + 64;
+}
+
+static inline size_t axis_bytes(ptrdiff_t pixels, ptrdiff_t cells) {
+    return room_for(3, (size_t)pixels * sizeof(int32_t) + ((size_t)cells + 1) * sizeof(int32_t) + row_bytes(pixels));
+}
+
+static inline axis take_axis(char **room, ptrdiff_t pixels, ptrdiff_t cells) {
+    axis on = {
+        .low = take(room, (size_t)pixels * sizeof(int32_t)),
+        .first = take(room, ((size_t)cells + 1) * sizeof(int32_t)),
+        .weight = take_row(room, pixels),
+    };
+    double step = (double)cells / (double)pixels;
+    int32_t c = 0;
+    for (int32_t x = 0; x < pixels; x++) {
+        double at = (x + 0.5) * step - 0.5, end = (double)(cells - 1);
+        at = at < 0 ? 0 : at > end ? end : at;
+        on.low[x] = (int32_t)at;
+        int32_t weight = (int32_t)((at - on.low[x]) * 32768 + 0.5);
+        on.weight[x] = (int16_t)(weight > 32767 ? 32767 : weight);
+        while (c <= on.low[x]) on.first[c++] = x;
+    }
+    while (c <= cells) on.first[c++] = (int32_t)pixels;
+    return on;
+}
+
+#endif
