@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgeseg.frames import Canvas, CanvasPool, copy, fill
 from edgeseg.masks import LatestMask, MaskRefiner, StillGate
@@ -51,8 +51,7 @@ class Stages:
             reset()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     """The mask that a frame is shown with: its own, that of a picture that was ``still`` the same, or an ``older`` one
     that the throttle lets it share unseen.
     """
@@ -145,16 +144,18 @@ class Pipeline:
         canvas.stamp(frame)
         started = time.perf_counter()
         self._composite(placed, shown, canvas)
-        self._status.stage("composite").observe(time.perf_counter() - started)
+        composited = time.perf_counter()
+        status = self._status
         if shown.mask is not None:
-            self._status.mask_age.observe(max(0.0, time.monotonic() - self._latest_mask.captured_at))
+            status.mask_age.observe(max(0.0, time.monotonic() - self._latest_mask.captured_at))
         self._latest.offer(canvas.frame)
-        started = time.perf_counter()
         self._outlet.video(canvas, timestamp_ms)
-        self._status.stage("hand_over").observe(time.perf_counter() - started)
-        self._status.count("encode", "in")
+        ended = time.perf_counter()
+        status.took("composite", composited - started)
+        status.took("hand_over", ended - composited)
+        status.count("encode", "in")
         if self._throttle is not None and shown.mask is not None:
-            self._throttle.worked(time.perf_counter() - began, reused=shown.reused)
+            self._throttle.worked(ended - began, reused=shown.reused)
 
     def _place(self, frame: Frame) -> Frame | None:
         """The part of the frame that is shown. The model sees the same part, or its mask would lie beside it."""
@@ -186,7 +187,7 @@ class Pipeline:
     def _sample(self, frame: Frame) -> Any:
         started = time.perf_counter()
         tensor = self._stages.sampler.sample(frame)
-        self._status.stage("sample").observe(time.perf_counter() - started)
+        self._status.took("sample", time.perf_counter() - started)
         return tensor
 
     def _still_mask(self, frame: Frame, tensor: Any) -> Mask | None:
@@ -202,8 +203,9 @@ class Pipeline:
         answer = stages.backend.infer(tensor)
         inferred = time.perf_counter()
         mask = stages.refiner.refine(answer, pts)
-        status.stage("infer").observe(inferred - started)
-        status.stage("mask").observe(time.perf_counter() - inferred)
+        refined = time.perf_counter()
+        status.took("infer", inferred - started)
+        status.took("mask", refined - inferred)
         status.count("infer", "ok")
         return mask
 

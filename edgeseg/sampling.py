@@ -62,11 +62,18 @@ class DeviceSampler:
     def __init__(self, recipe: Recipe, takes: Callable[[PlaneFormat], bool]) -> None:
         self._host = Sampler(recipe)
         self._takes = takes
+        self._last: tuple[tuple[int, ...], Colour, PlaneFormat] | None = None
 
     def sample(self, frame: Frame) -> U8 | Frame:
         """What the backend takes: the frame itself, or u8 [1, h, w, 3] in the recipe's colour order."""
-        planes = plane_format(frame.width, frame.height, frame.colour)
-        return frame if self._takes(planes) else self._host.sample(frame)
+        return frame if self._takes(self._format_of(frame)) else self._host.sample(frame)
+
+    def _format_of(self, frame: Frame) -> PlaneFormat:
+        last = self._last  # one frame is like the other: a look instead of a comparison of all that it says
+        if last is None or last[0] != frame.y.shape or last[1] is not frame.colour:
+            planes = plane_format(frame.width, frame.height, frame.colour)
+            last = self._last = frame.y.shape, frame.colour, planes
+        return last[2]
 
 
 @lru_cache(maxsize=64)

@@ -110,6 +110,11 @@ class StreamStatus:
     def model_reloaded(self, well: bool) -> None:
         self.model_reloads["ok" if well else "failed"] += 1
 
+    def took(self, stage: str, seconds: float) -> None:
+        """``stage`` took so long for one picture."""
+        histogram = self.stages.get(stage)
+        (self.stage(stage) if histogram is None else histogram).observe(seconds)
+
     def stage(self, name: str) -> Histogram:
         histogram = self.stages.get(name)
         if histogram is None:

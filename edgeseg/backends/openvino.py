@@ -42,6 +42,7 @@ class OpenVinoBackend:
         self._streams = streams
         self._cache_dir = cache_dir
         self._sampling = sampling
+        self._samples = False  # on the device that the model runs on
         self._request: Request | None = None
         self._refused: PlaneFormat | None = None
         self._swap = threading.Lock()  # another thread may close while the graph for other frames is compiled
@@ -63,6 +64,7 @@ class OpenVinoBackend:
         self.close()
         wanted = compiled.Wanted.of(recipe, device, self._precision, self._streams, self._cache_dir)
         self._refused = None
+        self._samples = self._sampling == "graph" or (self._sampling == "auto" and _is_gpu(wanted.device))
         self._request = Request(wanted)
 
     def takes(self, planes: PlaneFormat) -> bool:
@@ -70,12 +72,10 @@ class OpenVinoBackend:
         ready when this returns, which may take as long as ``load``. Where it cannot be made, that is said once.
         """
         request = self._request
-        if request is None or planes == self._refused:
+        if request is None or not self._samples or planes == self._refused:
             return False
         if request.wanted.planes == planes:
             return True
-        if self._sampling == "host" or (self._sampling == "auto" and not _is_gpu(request.wanted.device)):
-            return False
         try:
             self._replace(request, dataclasses.replace(request.wanted, planes=planes))
         except ModelError as exc:

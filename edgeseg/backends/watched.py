@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -25,6 +26,7 @@ class Watched:
 
     def __init__(self, backend: Backend, timeout_s: float) -> None:
         self._backend = backend
+        self._asks: Callable[[PlaneFormat], bool] | None = getattr(backend, "takes", None)
         self._timeout_s = timeout_s
         self._name = ""
         self._worker: _Worker | None = None
@@ -45,8 +47,8 @@ class Watched:
 
     def takes(self, planes: PlaneFormat) -> bool:
         """As the backend's own ``takes``, if it has one, without a limit. While it hangs it takes nothing."""
-        worker = self._worker
-        return worker is not None and not worker.hangs() and takes(self._backend, planes)
+        worker, asks = self._worker, self._asks
+        return asks is not None and worker is not None and not worker.hangs() and asks(planes)
 
     def infer(self, tensor: Any) -> U8:
         """As the backend's own ``infer``.

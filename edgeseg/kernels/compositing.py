@@ -37,10 +37,7 @@ def load(name: str) -> Blend | None:
         for above, target in zip(keep, out, strict=True):
             if above.shape != target.shape:
                 raise ValueError(f"planes {above.shape} cannot be kept in {target.shape}")
-        facts = list(library.plane(alpha))
-        for planes, look in ((keep, library.plane), (other, library.plane), (out, library.writeable)):
-            for plane in planes:
-                facts += look(plane)
+        facts = library.planes((alpha, *keep, *other)) + library.planes(out, written=True)
         if call((ctypes.c_ssize_t * len(facts))(*facts), count):
             raise MemoryError("there is no memory for a few rows of pixels")
 

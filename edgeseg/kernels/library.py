@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from functools import cache
 
 from edgeseg.kernels.build import library
@@ -28,28 +29,24 @@ def load(name: str) -> ctypes.CDLL | None:
         return None
 
 
-def plane(array: U8) -> tuple[int, int, int, int]:
-    """Address, stride, width and height of u8 [h, w] with rows of neighbouring bytes: ``plane`` of the C sources.
+def planes(arrays: Iterable[U8], *, written: bool = False) -> list[int]:
+    """Address, stride, width and height of each u8 [h, w] with rows of neighbouring bytes: ``plane`` in the C sources.
+
+    All of them in one call, and one look for all facts of an array: this is done ten times for each frame.
 
     Raises:
-        ValueError: it is no such array. C would read beyond what does not fit.
+        ValueError: one of them is no such array, or read-only where it is to be ``written``. C would not notice.
     """
-    facts = array.__array_interface__  # one look for everything: this is done ten times for each frame
-    shape, strides = facts["shape"], facts["strides"]
-    if len(shape) != 2 or not all(shape) or array.itemsize != 1 or (strides and strides[1] != 1 < shape[1]):
-        raise ValueError(f"no plane of bytes in rows: {array.dtype} {array.shape}, strides {array.strides}")
-    height, width = shape
-    if height > _LONGEST or width > _LONGEST:
-        raise ValueError(f"a plane of {shape} has a side above {_LONGEST}")
-    return facts["data"][0], strides[0] if strides else width, width, height
-
-
-def writeable(array: U8) -> tuple[int, int, int, int]:
-    """``plane`` of an array that is written to.
-
-    Raises:
-        ValueError: it is no plane, or read-only.
-    """
-    if not array.flags.writeable:
-        raise ValueError("nothing can be written to a plane that is read-only")
-    return plane(array)
+    facts: list[int] = []
+    for array in arrays:
+        look = array.__array_interface__
+        shape, strides, (address, read_only) = look["shape"], look["strides"], look["data"]
+        if array.ndim != 2 or 0 in shape or array.itemsize != 1 or (strides and strides[1] != 1 < shape[1]):
+            raise ValueError(f"no plane of bytes in rows: {array.dtype} {shape}, strides {array.strides}")
+        if written and read_only:
+            raise ValueError("nothing can be written to a plane that is read-only")
+        height, width = shape
+        if height > _LONGEST or width > _LONGEST:
+            raise ValueError(f"a plane of {shape} has a side above {_LONGEST}")
+        facts += address, strides[0] if strides else width, width, height
+    return facts

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgeseg.kernels import library
 from edgeseg.types import U8
 
-Weights = npt.NDArray[np.int16]
+Weights = ctypes.Array[ctypes.c_int16]
 # the planes y, u and v; the weights; the tensor
 Sample = Callable[[Sequence[U8], Weights, U8], bool]
 
@@ -43,8 +43,9 @@ def load(name: str) -> Sample | None:
             raise ValueError(f"planes of colour of {u.shape} and {v.shape} do not belong to one of {y.shape}")
         if tensor.shape[0] != 1 or tensor.shape[3:] != (3,) or not tensor.flags.c_contiguous or tensor.itemsize != 1:
             raise ValueError(f"no tensor for a picture: {tensor.dtype} {tensor.shape}, strides {tensor.strides}")
-        facts = (ctypes.c_ssize_t * 12)(*library.plane(y), *library.plane(u), *library.plane(v))
-        failed = call(facts, tensor.ctypes.data, tensor.shape[2], tensor.shape[1], weights.ctypes.data)
+        facts = (ctypes.c_ssize_t * 12)(*library.planes(planes))
+        _, height, width, _ = tensor.shape
+        failed = call(facts, tensor.__array_interface__["data"][0], width, height, weights)
         if failed == _NO_MEMORY:
             raise MemoryError("there is no memory for a few rows of pixels")
         return not failed
@@ -56,4 +57,4 @@ def weights_of(matrix: npt.NDArray[np.float32]) -> Weights:
     """What the function takes for f32 [3, 4], ``edgeseg.colour.rgb_from_yuv`` with its rows in the tensor's order."""
     offset = matrix[:, 3] + (matrix[:, 1] + matrix[:, 2]) * 128
     scaled = np.column_stack((matrix[:, :3] * _WEIGHT, offset * _OFFSET + _ROUNDING))
-    return np.ascontiguousarray(np.rint(scaled), dtype=np.int16)
+    return (ctypes.c_int16 * scaled.size)(*np.rint(scaled).astype(int).ravel().tolist())
