@@ -96,8 +96,12 @@ class Hub:
             if changed is not None and not self._tell_header(seat, changed):
                 continue
             seat.started = seat.started or tag.keyframe
-            if seat.started:
-                self._call(seat, lambda s: s.tag(tag))
+            if not seat.started:
+                continue
+            try:  # as ``_call``, which would be two calls more for each tag
+                seat.subscriber.tag(tag)
+            except Exception:  # noqa: BLE001
+                self._failed(seat)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Add a subscriber; what is known (header, cached group, end) is handed to it before this returns."""
@@ -167,10 +171,13 @@ class Hub:
         try:
             call(seat.subscriber)
         except Exception:  # noqa: BLE001 -- whatever one subscriber does, the others go on
-            _log.exception("%s: a subscriber failed and gets nothing more", self._name)
-            self._remove(seat)
+            self._failed(seat)
             return False
         return True
+
+    def _failed(self, seat: _Seat) -> None:
+        _log.exception("%s: a subscriber failed and gets nothing more", self._name)
+        self._remove(seat)
 
     def _remove(self, gone: _Seat) -> None:
         with self._lock:

@@ -17,6 +17,13 @@ from edgeseg.types import AudioFormat, Colour, Matrix
 VIDEO_TRACK, AUDIO_TRACK = 1, 2
 _UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 _NS_PER_MS = 1_000_000
+# A size of seven bytes behind one that says so.
+_EIGHT_BYTES = 1 << 56
+_CLUSTER, _TIMESTAMP, _SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3
+# A cluster's id and size; its time, a number of eight bytes; a block's id and size, its track, its time within the
+# cluster, and that it is a keyframe. All of fixed length, so that it is one call for each picture.
+_BLOCK_HEAD = struct.Struct(">IQ BBQ BQ BhB")
+_CLUSTER_BYTES = 4 + 8
 _MATRIX_CODE = {Matrix.BT709: 1, Matrix.BT601: 6}
 _WAVE_TAGS = {"pcm_alaw": 0x0006, "pcm_mulaw": 0x0007}
 _AUDIO_IDS = {
@@ -71,9 +78,11 @@ def header(raw: RawFormat) -> bytes:
 
 def block_head(track: int, timestamp_ms: int, payload_size: int) -> bytes:
     """The bytes before a payload of ``payload_size``: a cluster of its own with one key block."""
-    timestamp = _uint(0xE7, timestamp_ms)
-    block = _id(0xA3) + _size(payload_size + 4) + struct.pack(">BhB", 0x80 | track, 0, 0x80)
-    return _id(0x1F43B675) + _size(len(timestamp) + len(block) + payload_size) + timestamp + block
+    return _BLOCK_HEAD.pack(
+        *(_CLUSTER, _EIGHT_BYTES | payload_size + _BLOCK_HEAD.size - _CLUSTER_BYTES),
+        *(_TIMESTAMP, 0x80 | 8, timestamp_ms),
+        *(_SIMPLE_BLOCK, _EIGHT_BYTES | payload_size + 4, 0x80 | track, 0, 0x80),
+    )
 
 
 def _video_track(raw: RawFormat) -> bytes:

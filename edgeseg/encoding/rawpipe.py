@@ -15,13 +15,14 @@ import os
 import struct
 import termios
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import IO
 
 from edgeseg.frames import Canvas
 
 # Fewer wake-ups per frame; some kernels allow less than a megabyte to an ordinary user.
 _PIPE_BYTES = 1 << 20
+_NUMBER = struct.Struct("=i")
 # What a kernel, a sandbox or another C library says that has no vmsplice for us.
 _REFUSALS = {errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EINVAL}
 
@@ -51,9 +52,11 @@ class RawPipe:
 
     def unread_bytes(self) -> int:
         """How much lies in the pipe; 0 when it is closed."""
-        with contextlib.suppress(OSError, ValueError):
-            return int(struct.unpack("=i", fcntl.ioctl(self._end.fileno(), termios.FIONREAD, b"\0" * 4))[0])
-        return 0
+        try:
+            answer = fcntl.ioctl(self._end.fileno(), termios.FIONREAD, _NUMBER.pack(0))
+        except (OSError, ValueError):
+            return 0
+        return int(_NUMBER.unpack(answer)[0])
 
     def write(self, *parts: bytes) -> None:
         """Copy ``parts`` into the pipe.
@@ -61,7 +64,11 @@ class RawPipe:
         Raises:
             OSError: the reader is gone.
         """
-        self._copy([memoryview(part) for part in parts])
+        for part in parts:
+            done = os.write(self._fd, part)  # at once, as what is not a picture is short
+            self.written_bytes += done
+            if done < len(part):
+                self._copy(memoryview(part)[done:])
 
     def picture(self, head: bytes, canvas: Canvas) -> None:
         """Write ``head`` and the bytes of ``canvas``, which nobody may touch until it is recycled.
@@ -73,7 +80,7 @@ class RawPipe:
         self.write(head)
         lent = self._lend(canvas)
         if lent < canvas.buffer.nbytes:
-            self._copy([canvas.buffer.data[lent:]])
+            self._copy(canvas.buffer.data[lent:])
         read_bytes = self.written_bytes - self.unread_bytes()
         while self._taken and self._taken[0][0] <= read_bytes:
             self._recycle(self._taken.popleft()[1])
@@ -84,19 +91,15 @@ class RawPipe:
             while True:
                 self._recycle(self._taken.popleft()[1])
 
-    def _copy(self, views: Sequence[memoryview]) -> None:
-        left = list(views)
+    def _copy(self, left: memoryview) -> None:
         while left:
-            done = os.writev(self._fd, left)
+            done = os.write(self._fd, left)
             self.written_bytes += done
-            while left and done >= len(left[0]):
-                done -= len(left.pop(0))
-            if done:
-                left[0] = left[0][done:]
+            left = left[done:]
 
     def _lend(self, canvas: Canvas) -> int:
         """How many bytes of ``canvas`` could be lent: all, or none of what is left once the kernel refuses."""
-        address, size, done = canvas.buffer.ctypes.data, canvas.buffer.nbytes, 0
+        address, size, done = canvas.buffer.__array_interface__["data"][0], canvas.buffer.nbytes, 0
         while self._vmsplice is not None and done < size:
             vector = _Vector(address + done, size - done)
             count = self._vmsplice(self._fd, ctypes.byref(vector), 1, 0)

@@ -80,13 +80,14 @@ class TagQueue:
                 lost = 1
             else:
                 self._awaiting_keyframe = False
-                if self._wait_s and self._patient and self._full_with(tag):
+                full = self._full_with(tag)
+                if full and self._wait_s and self._patient:
                     self._patient = self._changed.wait_for(
                         lambda: self._closed or not self._full_with(tag), self._wait_s
                     )
                     if self._closed:
                         return
-                full = self._full_with(tag)
+                    full = self._full_with(tag)
                 self._items.append(tag)
                 self._bytes += len(tag.wire)
                 if full:
@@ -140,9 +141,14 @@ class TagQueue:
                 self._changed.notify_all()
 
     def _full_with(self, tag: Tag) -> bool:
-        oldest = next((item for item in self._items if not isinstance(item, StreamHeader)), None)
-        if oldest is None:
+        if not self._items:
             return False
+        oldest: Item = self._items[0]
+        if isinstance(oldest, StreamHeader):
+            media = (item for item in self._items if not isinstance(item, StreamHeader))
+            oldest = next(media, oldest)
+            if isinstance(oldest, StreamHeader):
+                return False
         # A cached group counts as the moment of its last picture: it was given, it did not pile up.
         oldest_ms = oldest.timestamp_ms if isinstance(oldest, Tag) else oldest[-1].timestamp_ms
         if self._bytes + len(tag.wire) > self._limit_bytes:

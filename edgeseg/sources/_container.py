@@ -24,7 +24,7 @@ from edgeseg.sources import _adts
 from edgeseg.sources._child_decode import ChildDecoder
 from edgeseg.sources._decode import Decoder, InProcess, ToFrame
 from edgeseg.sources._explain import explain
-from edgeseg.sources._patience import patience
+from edgeseg.sources._patience import Patience
 from edgeseg.sources.decode_command import Decoding
 from edgeseg.types import AudioFormat, AudioPacket, Colour, Frame, Matrix, SourceFormat
 
@@ -133,6 +133,7 @@ class Container:
         self._items: Iterator[Frame | AudioPacket] = self._read_all()
         self._kind: _Kind | None = None
         self._colour: Colour | None = None
+        self._shape: tuple[int, ...] = ()
         self._counted = 0
         self._without_s = 0.0
         self._lacks_sound = False
@@ -187,7 +188,7 @@ class Container:
         limit_s = self._longest_s
         began = time.monotonic()
         try:
-            with patience(limit_s - self._without_s):
+            with Patience(began + limit_s - self._without_s):
                 item = next(self._items, None)
         except (av.error.FFmpegError, OSError) as exc:
             # Other errors say themselves what is wrong, however long it took.
@@ -282,6 +283,9 @@ class Container:
             pts, time_base = round(self._counted / rate / _CLOCK), _CLOCK
         self._counted += 1
         frame = self._to_frame(picture, pts, time_base)
+        if frame.colour is self._colour and frame.y.shape == self._shape:
+            return frame  # like the one before
+        self._shape = frame.y.shape
         kind = _Kind.of(frame)
         before = self._kind = self._kind or kind
         colour = self._colour = self._colour or frame.colour

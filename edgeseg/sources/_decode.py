@@ -67,13 +67,18 @@ class ToFrame:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._tags: tuple[Any, ...] = ()
+        self._colour = Colour()
 
     def __call__(self, picture: av.VideoFrame, pts: int, time_base: Fraction) -> Frame:
-        colour = colour_of(picture)
+        tags = _tags_of(picture)
+        if tags != self._tags:  # one picture is tagged as the other, and then its colour is the same object
+            self._tags, self._colour = tags, colour_of(picture)
+        colour = self._colour
         if picture.format.name not in _I420:
             picture = self._to_i420(picture, colour)
-        y, u, v = (_plane(plane) for plane in picture.planes[:3])
-        return Frame(y, u, v, pts, time_base, colour, time.monotonic())
+        y, u, v = picture.planes[:3]
+        return Frame(_plane(y), _plane(u), _plane(v), pts, time_base, colour, time.monotonic())
 
     def _to_i420(self, picture: av.VideoFrame, colour: Colour) -> av.VideoFrame:
         """Convert the layout only: matrix and range stay, except for RGB, which has neither."""
@@ -93,6 +98,18 @@ class ToFrame:
 
 
 def _plane(plane: av.video.plane.VideoPlane) -> U8:
-    view: U8 = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-    view.flags.writeable = False
+    view: U8 = np.ndarray((plane.height, plane.width), np.uint8, memoryview(plane), 0, (plane.line_size, 1))
+    view.setflags(write=False)
     return view
+
+
+def _tags_of(frame: av.VideoFrame) -> tuple[Any, ...]:
+    """All that ``colour_of`` looks at."""
+    return (
+        frame.colorspace,
+        frame.color_range,
+        frame.color_primaries,
+        frame.color_trc,
+        frame.format.name,
+        frame.height,
+    )

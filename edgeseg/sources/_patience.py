@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import av.container.core
@@ -43,11 +41,16 @@ _clock = _Clock()
 av.container.core.time = _clock  # type: ignore[attr-defined]
 
 
-@contextmanager
-def patience(limit_s: float) -> Iterator[None]:
-    """Let FFmpeg's reading on this thread end with ``av.error.ExitError`` when ``limit_s`` have passed."""
-    _clock.deadline = time.monotonic() + limit_s
-    try:
-        yield
-    finally:
+class Patience:
+    """Lets FFmpeg's reading on this thread, within ``with``, end with ``av.error.ExitError`` at ``deadline``."""
+
+    __slots__ = ("_deadline",)
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline  # monotonic seconds
+
+    def __enter__(self) -> None:
+        _clock.deadline = self._deadline
+
+    def __exit__(self, *_: object) -> None:
         _clock.deadline = None

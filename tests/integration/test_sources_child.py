@@ -261,8 +261,8 @@ def test_hardware_that_lets_software_do_it_in_silence_is_found_out(tmp_path: Pat
 
 
 def test_hardware_that_takes_everything_and_gives_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_child_decode, "_HUNG_S", 0.1)
-    monkeypatch.setattr(_child_decode, "_PATIENCE_S", 0.002)
+    monkeypatch.setattr(_child_decode, "_HUNG_S", 0.5)
+    monkeypatch.setattr(_child_decode, "_PATIENCE_S", 0.01)
     clip = make_clip(tmp_path / "clip.mkv", seconds=4, video=_H264)
     swallows = 'case "$*" in *-hwaccel*) exec cat >/dev/null ;; esac'
     hungry = script(tmp_path, f'{swallows}\nexec {CHILD.ffmpeg} "$@"')
