@@ -1,14 +1,15 @@
 """How long it takes until something is seen: from the start of the process to the first picture at an RTMP server.
 
 With a compiled model in ``model.cache``, and without; from a file, and from a live camera. Everything that is read has
-been read before, so that it comes out of the page cache. A run with clocks inside (``inside.py``) says where the time
-goes; steps overlap.
+been read before, so that it comes out of the page cache, and Python's bytecode is there, as pip leaves it. A run with
+clocks inside (``inside.py``) says where the time goes; steps overlap.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import selectors
 import subprocess
 import sys
@@ -37,10 +38,10 @@ _LAPS = {
     "import": "Python and imports",
     "read the configuration": "configuration",
     "build the daemon": "parts",
-    "start HTTP": "HTTP",
     "load the model": "model",
     "try the encoder": "encoder tried",
     "open the source": "source",
+    "start HTTP": "HTTP",
 }
 
 
@@ -101,6 +102,9 @@ def run(setting: script.Setting, source: dict[str, Any], cache: bool, *, inside:
 
 def measure(setting: script.Setting) -> dict[str, Any]:
     cases = CASES[:1] if setting.quick else CASES
+    # For the daemon and its children; a checkout may be configured to keep none.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(setting.folder / "bytecode")
     clip = make_clip(setting.ffmpeg, setting.clip, SIZE, 60, 5)
     rows: dict[tuple[str, bool], list[dict[str, float]]] = {case: [] for case in cases}
     with Camera(setting.ffmpeg, clip.path) as camera:

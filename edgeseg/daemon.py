@@ -67,7 +67,7 @@ class Daemon:
         """
         self._install_signals()
         with contextlib.ExitStack() as stack:
-            self.http.start()
+            self.http.begin()
             stack.callback(self.http.stop)
             self.keeper.start()
             stack.callback(self.keeper.close)
@@ -75,6 +75,7 @@ class Daemon:
             self._prepare()
             for stream in self.streams.values():
                 stream.start()
+            self.http.start()
             notify.ready(self._summary())
             on_ready()
             self._watch()

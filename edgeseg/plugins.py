@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -37,5 +38,6 @@ def load(kind: str, name: str) -> Any:
         ) from exc
 
 
+@cache  # looking through all packages takes some milliseconds, and a start asks ten times
 def _points(kind: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=f"edgeseg.{kind}")}

@@ -34,9 +34,12 @@ class Viewers:
         if status is None:
             status = OutputStatus("http", "viewers", f"/streams/{name}/", state=State.RUNNING, starts=1)
             self._statuses[name] = status
-        outputs = self._streams[name].status.outputs
-        if not any(output is status for output in outputs):
-            outputs.append(status)
+        stream = self._streams[name].status
+        if not any(output is status for output in stream.outputs):
+            stream.outputs.append(status)
+            # Looked at after the append: who turns a stream off says so to the outputs that it has by then.
+            if stream.state is State.FAILED:
+                status.state, status.reason = State.STOPPED, "the stream is off"
         return status
 
     @contextlib.contextmanager

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import errno
 import logging
 import os
 import socket
 import threading
 from collections.abc import Mapping
-
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from edgeseg.errors import ConfigError
-from edgeseg.service._access import Access
-from edgeseg.service._answers import add_headers, one_sentence
-from edgeseg.service._routes import Routes
 from edgeseg.status import DaemonStatus, StreamView
+
+if TYPE_CHECKING:
+    from edgeseg.service._server import Server
 
 _log = logging.getLogger("edgeseg.http")
 
-_STOP_S = 1.0  # how long viewers have to take what was sent
+# Longer than the server gives its viewers.
+_STOP_S = 3.0
+# How long who has begun may have before the service takes the processor, see `begin`.
+_HEAD_START_S = 1.0
 
 
 class HttpService:
     """The page, the live streams, metrics and health over HTTP.
 
-    ``start`` and ``stop`` are called from one thread, ``answers`` from any. The service only reads the streams; each
-    stream gets one more entry in ``status.outputs`` that counts its viewers.
+    ``begin``, ``start`` and ``stop`` are called from one thread, ``answers`` from any. The service only reads the
+    streams; each stream gets one more entry in ``status.outputs`` that counts its viewers.
+
+    aiohttp is imported on the service's own thread: that takes a third of a second, which streams need for their first
+    picture. Who connects meanwhile waits in the socket's queue.
 
     Args:
         host: address or name to listen on.
@@ -51,19 +54,20 @@ class HttpService:
     ) -> None:
         self._host = host
         self._port = port
-        self._access = Access(token, host)
+        self._token = token
         self._streams = streams
         self._daemon = daemon
         self._ready_within_s = ready_within_s
         self._sockets: list[socket.socket] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._stopping = asyncio.Event()
+        self._server: Server | None = None
+        self._wanted = threading.Event()
+        self._settled = threading.Event()  # it answers, or it has failed
         self._failure: BaseException | None = None
 
     @property
     def port(self) -> int:
-        """The port that is listened on, once started."""
+        """The port that is listened on, once begun."""
         return self._port
 
     @property
@@ -72,72 +76,62 @@ class HttpService:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 -- compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}/"
 
-    def start(self) -> None:
-        """Listen, and answer from now on.
+    def begin(self) -> None:
+        """Listen. Requests are answered from ``start`` on, or a second later. More than once is once.
 
-        Raises ConfigError when the address cannot be listened on.
+        Raises:
+            ConfigError: the address cannot be listened on.
         """
+        if self._thread is not None:
+            return
         self._sockets = _listen(self._host, self._port)
         self._port = int(self._sockets[0].getsockname()[1])
-        started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(started,), name="http", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
-        started.wait()
+
+    def start(self) -> None:
+        """Begin, unless that was done before, and wait until requests are answered.
+
+        Raises:
+            ConfigError: the address cannot be listened on.
+        """
+        self.begin()
+        self._wanted.set()
+        self._settled.wait()
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
         """End every viewer, close the port; takes about a second at most. May be called twice."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+        thread = self._thread
+        if thread is None:
             return
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-            loop.call_soon_threadsafe(self._stopping.set)
-        thread.join(_STOP_S + 2)
+        self._wanted.set()
+        self._settled.wait(_STOP_S)
+        if self._server is not None:
+            self._server.stop()
+        thread.join(_STOP_S)
         if thread.is_alive():
             _log.error("the http thread did not end: this is a bug of edgeseg")
         self._thread = None
 
     def answers(self, timeout_s: float = 1.0) -> bool:
         """Whether the service's thread is alive and not stuck. For the watchdog; blocks up to ``timeout_s``."""
-        loop = self._loop
-        answered = threading.Event()
-        if loop is None:
-            return False
-        try:
-            loop.call_soon_threadsafe(answered.set)
-        except RuntimeError:
-            return False
-        return answered.wait(timeout_s)
+        return self._server is not None and self._server.answers(timeout_s)
 
-    def _run(self, started: threading.Event) -> None:
+    def _run(self) -> None:
+        self._wanted.wait(_HEAD_START_S)
         try:
-            with asyncio.Runner() as runner:
-                self._loop = runner.get_loop()
-                runner.run(self._serve(started))
+            from edgeseg.service._server import Server
+
+            server = Server(self._sockets, self._host, self._token, self._streams, self._daemon, self._ready_within_s)
+            self._server = server
+            server.run(self._settled.set)
         except BaseException as exc:
             self._failure = exc  # for `start`, if it still waits
             raise
         finally:
-            started.set()
-
-    async def _serve(self, started: threading.Event) -> None:
-        routes = Routes(self._streams, self._daemon, self._access, self._ready_within_s)
-        app = web.Application(middlewares=[one_sentence, self._access.middleware])
-        app.on_response_prepare.append(add_headers)
-        routes.add_to(app)
-        # Cancelled handlers: a viewer that leaves while nothing is sent would keep its seat otherwise.
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_STOP_S)
-        await runner.setup()
-        try:
-            for listening in self._sockets:
-                await web.SockSite(runner, listening).start()
-            started.set()
-            await self._stopping.wait()
-        finally:
-            routes.viewers.end()
-            routes.snapshots.close()
-            await runner.cleanup()
+            self._settled.set()
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

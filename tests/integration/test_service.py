@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import ConfigError
+from edgeseg.service import app
 from edgeseg.service.app import HttpService
 from edgeseg.status import DaemonStatus, LatestFrame, OutputStatus, StreamStatus, Subscriber
 from edgeseg.types import State
@@ -80,6 +81,46 @@ def test_the_port_is_busy() -> None:
         with pytest.raises(ConfigError, match=rf"http\.port.*{first.port}.*another program"):
             second.start()
         second.stop()
+
+
+def test_who_comes_before_the_service_is_ready_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_HEAD_START_S", 60.0)
+    service = HttpService("127.0.0.1", 0, None, {}, DaemonStatus("1.2.3"))
+    service.begin()
+    port = service.port
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as early:
+            assert not service.answers(0)
+            early.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            service.start()
+            assert service.answers()
+            assert service.port == port
+            assert early.recv(4096).startswith(b"HTTP/1.0 200")
+    finally:
+        service.stop()
+
+
+def test_a_service_that_only_began_can_be_stopped() -> None:
+    service = HttpService("127.0.0.1", 0, None, {}, DaemonStatus("1.2.3"))
+    service.begin()
+    service.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", service.port), timeout=5)
+
+
+def test_a_busy_port_is_told_at_once() -> None:
+    with serving(SilentStream()) as first:
+        second = HttpService("127.0.0.1", first.port, None, {}, DaemonStatus("1.2.3"))
+        with pytest.raises(ConfigError, match="another program"):
+            second.begin()
+
+
+def test_viewers_of_a_stream_that_is_off_already() -> None:
+    off = SilentStream()
+    off.status.state = State.FAILED
+    with serving(off):
+        (viewers,) = off.status.outputs
+        assert (viewers.state, viewers.reason) == (State.STOPPED, "the stream is off")
 
 
 def test_an_address_of_another_machine_is_named() -> None:
