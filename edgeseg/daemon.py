@@ -102,6 +102,7 @@ class Daemon:
                 done.result()
         # What is there now stays: looking through it again and again for garbage would hold up every thread.
         gc.freeze()
+        gc.enable()
 
     def _watch(self) -> None:
         """Wait for the end; tell systemd that we live as long as everything does."""

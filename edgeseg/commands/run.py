@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load the configuration, run the daemon; gives the exit code."""
+    # What a start makes is there to stay. Looking for garbage in it would be a twelfth of the way to the first picture;
+    # the daemon goes back to that when it is prepared.
+    gc.disable()
+    try:
+        return _run(args)
+    finally:
+        gc.enable()
+
+
+def _run(args: argparse.Namespace) -> int:
     from edgeseg.config import load_config, warnings
     from edgeseg.log import setup
     from edgeseg.native import limit_arenas, quieten

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import subprocess
 import sys
 import types
@@ -62,6 +63,19 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
     assert done.stderr.endswith("[]\n[]\n")
     assert done.returncode == (0 if arguments else 2)
+
+
+def test_the_daemon_imports_what_answers_http_later() -> None:
+    """The first picture does not wait for it."""
+    heavy = ("aiohttp", "asyncio", "prometheus_client")
+    program = f"import sys, edgeseg.daemon; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_start_that_fails_leaves_the_garbage_collector_on(tmp_path: Path) -> None:
+    assert cli.main(["run", "-c", str(tmp_path / "absent.yaml")]) == ConfigError.exit_code
+    assert gc.isenabled()
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
