@@ -107,7 +107,7 @@ def test_models_rank_on_photographs_as_the_documentation_says(capsys: pytest.Cap
             "cityscapes",
             {"model.tflite": ("models", "deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite")},
             "cityscapes_segmentation",
-            0.92,
+            0.915,  # one level more or less in 6 % of its input moves this model by 0.25 points
         ),
     ],
     ids=["bird", "cityscapes"],

@@ -26,6 +26,7 @@ class Machine:
     reused_s: float = 0.002
     encode_s: float = 0.0
     levels: list[int] = field(default_factory=list)
+    _begun: dict[str, float] = field(default_factory=dict)
 
     def run(self, seconds: int, cost: Callable[[int], float] | None = None) -> list[int]:
         """The level after each second; ``cost`` tells ``own_s`` by the level in force."""
@@ -40,18 +41,25 @@ class Machine:
         mean_s = (own_s + (step.mask_every - 1) * self.reused_s) / step.mask_every
         done = min(shown, 1 / mean_s)
         encoded = min(done, 1 / self.encode_s) if self.encode_s else done
-        own = done / step.mask_every
+        own = self._whole("own", done / step.mask_every)
+        reused = self._whole("reused", done - done / step.mask_every)
         return Load(
             seconds=1.0,
-            offered=round(self.rate),
-            own=max(1, round(own)),
+            offered=self._whole("offered", self.rate),
+            own=own,
             own_s=own * own_s,
-            reused=round(done - own),
-            reused_s=(done - own) * self.reused_s,
-            dropped=round(shown - done),
-            encoder_dropped=round(done - encoded),
+            reused=reused,
+            reused_s=reused * self.reused_s,
+            dropped=self._whole("dropped", shown - done),
+            encoder_dropped=self._whole("encoder_dropped", done - encoded),
             behind_s=min(1.0, done * self.encode_s) if encoded < done else 0.0,
         )
+
+    def _whole(self, what: str, pictures: float) -> int:
+        """How many of ``pictures`` are over within this second; what is begun counts in the next one."""
+        done = self._begun.get(what, 0.0) + pictures
+        self._begun[what] = done - int(done + 1e-9)
+        return int(done + 1e-9)
 
     @property
     def changes(self) -> int:
