@@ -97,6 +97,7 @@ def blueprint(name: str, config: Config, keeper: Keeper) -> Blueprint:
         outputs=outputs,
         slate=slate_settings(stream),
         governor=governor_settings(stream),
+        open_ahead=True,
     )
 
 

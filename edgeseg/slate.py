@@ -12,7 +12,7 @@ import numpy as np
 
 from edgeseg.effects._pictures import Fit, load_picture, planes_of
 from edgeseg.frames import Canvas, copy, fill
-from edgeseg.types import U8
+from edgeseg.types import U8, Frame
 
 # Dark grey with nearly white letters, in any matrix and range.
 _BACKGROUND, _LETTERS = (40, 128, 128), 220
@@ -53,19 +53,23 @@ class Slate:
         self._now = now
         self._said = ""
         self._drawn: Canvas | None = None
+        self._filled: Frame | None = None
 
     def begin(self) -> None:
         """The signal is lost from now on."""
         self._said = self._now().strftime(self._text)
-        self._drawn = None
+        self._drawn = self._filled = None
 
     def draw(self, canvas: Canvas) -> None:
-        """Fill ``canvas``."""
+        """Fill ``canvas``; nothing is to be done for the one of last time, if no picture went into it since."""
+        if canvas.frame is self._filled:
+            return  # who puts a picture into a canvas stamps it, and a stamp is another ``Frame``
         size, colour = (canvas.frame.width, canvas.frame.height), canvas.frame.colour
         drawn = self._drawn
         if drawn is None or (drawn.frame.width, drawn.frame.height, drawn.frame.colour) != (*size, colour):
             drawn = self._drawn = self._make(Canvas(*size, colour))
         copy(drawn.frame, canvas.frame)
+        self._filled = canvas.frame
 
     def _make(self, canvas: Canvas) -> Canvas:
         frame = canvas.frame

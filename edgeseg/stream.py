@@ -80,16 +80,30 @@ class Stream:
         self._idle = Idle(slate, self._outlet, self._show_slate, status.name, self._has_newcomers) if slate else None
         self._slate_first = slate is not None and slate.before_first and video.size is not None
 
-    def play(self, source: Source) -> None:
-        """Open ``source`` and play it until it ends or the stop event is set. While it is away, a slate is shown.
+    def expect(self) -> None:
+        """A source is to come: the slate may be shown before its first picture, as far as the configuration tells its
+        format. ``play`` does this too; it may be done ahead of it by another thread, but not beside it.
+        """
+        if self._slate_first and self._raw is None:
+            assert self._video.size is not None
+            assert self._idle is not None
+            width, height = self._video.size
+            self._raw = RawFormat(width, height, self._video.fps or _DEFAULT_FPS, Colour())
+            self._idle.start()
+
+    def play(self, source: Source, opened: SourceFormat | None = None) -> None:
+        """Play ``source`` until it ends or the stop event is set, then close it. While it is away, a slate is shown.
+
+        Args:
+            source: opened here, unless it has been.
+            opened: what ``source.open`` has given.
 
         Raises:
             StreamError: the source, the encoder or the model cannot go on.
         """
-        if self._slate_first and self._raw is None:
-            self._expect()
+        self.expect()
         try:
-            source_format = source.open()
+            source_format = opened or source.open()
             self._status.source_starts += 1
             if not self._stop.is_set():
                 self._playing = True
@@ -97,14 +111,6 @@ class Stream:
         finally:
             self._playing = False
             source.close()
-
-    def _expect(self) -> None:
-        """The slate may be shown before the source's first picture: as far as the configuration tells its format."""
-        assert self._video.size is not None
-        assert self._idle is not None
-        width, height = self._video.size
-        self._raw = RawFormat(width, height, self._video.fps or _DEFAULT_FPS, Colour())
-        self._idle.start()
 
     def finish(self, timeout_s: float = 2.0) -> None:
         """Let the last pictures out and end the encoder."""

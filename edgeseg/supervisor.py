@@ -15,6 +15,7 @@ from edgeseg.encoding.command import EncoderSettings, usable_settings
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import EdgesegError, StreamError
 from edgeseg.governor import GovernorSettings
+from edgeseg.opening import Ahead
 from edgeseg.pipeline import Stages
 from edgeseg.reader import VideoSettings
 from edgeseg.slate import SlateSettings
@@ -37,7 +38,9 @@ class Fed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What a stream is made of, before any of it is open. ``load`` may take seconds and raises EdgesegError."""
+    """What a stream is made of, before any of it is open. ``load`` may take seconds and raises EdgesegError; with
+    ``open_ahead`` the source is opened meanwhile.
+    """
 
     status: StreamStatus
     make_source: Callable[[], Source]
@@ -48,6 +51,7 @@ class Blueprint:
     outputs: Sequence[Fed]
     slate: SlateSettings | None = None
     governor: GovernorSettings | None = None
+    open_ahead: bool = False
 
 
 class StreamSupervisor:
@@ -68,8 +72,8 @@ class StreamSupervisor:
         self._backoff = backoff or Backoff()
         self._hub = Hub(self.status.name)
         self._stop = threading.Event()
-        self._stages: Stages | None = None
-        self._encoder = blueprint.encoder
+        self._stream: Stream | None = None
+        self._prepared = threading.Event()  # or never will be
         self._thread = threading.Thread(target=self._guarded, name=f"{self.status.name}:source", daemon=True)
 
     def subscribe(self, subscriber: Subscriber) -> None:
@@ -80,6 +84,8 @@ class StreamSupervisor:
 
     def prepare(self) -> None:
         """Load the model and try the encoder. What fails makes this stream FAILED, and is logged; nothing is raised."""
+        if self._blueprint.open_ahead:
+            self._thread.start()
         try:
             # At the same time: outputs start their children, and the encoder is tried in another one.
             for output in self._blueprint.outputs:
@@ -87,30 +93,47 @@ class StreamSupervisor:
             with ThreadPoolExecutor(1, f"{self.status.name}:probe") as probing:
                 usable = probing.submit(usable_settings, self._blueprint.encoder)
                 stages = self._blueprint.load()
-                self._encoder, remark = usable.result()
+                encoder, remark = usable.result()
             if remark:
                 _log.warning("%s: %s", self.status.name, remark)
-            self._stages = stages
+            self._stream = self._make_stream(stages, encoder)
         except EdgesegError as exc:
             self._stay_off(exc)
         except Exception as exc:  # noqa: BLE001 - a plug-in may be anybody's; the other streams are not concerned
             _log.debug("%s: preparing failed", self.status.name, exc_info=exc)
             self._stay_off(StreamError(f"unexpected {type(exc).__name__}: {exc}", hint="is a plug-in the cause?"))
 
+    def _make_stream(self, stages: Stages, encoder: EncoderSettings) -> Stream:
+        return Stream(
+            self.status,
+            stages,
+            self._blueprint.video,
+            encoder,
+            self._hub,
+            self.latest,
+            self._stop,
+            self._blueprint.slate,
+            self._blueprint.governor,
+        )
+
     def _stay_off(self, exc: EdgesegError) -> None:
         self._give_up(exc)
+        self._prepared.set()
         self._blueprint.unload()
         self._close_outputs(1.5)
         for status in self.status.outputs:
             status.state, status.reason = State.STOPPED, "the stream is off"
 
     def start(self) -> None:
-        """Start the outputs, then the source. Without a model there is nothing to start."""
-        if self._stages is None:
+        """Start the outputs, then let the source come. Without a model there is nothing to start."""
+        if self._stream is None or self.finished:
             return
         for output in self._blueprint.outputs:
             output.start(self._hub)
-        self._thread.start()
+        self._stream.expect()
+        self._prepared.set()
+        if not self._blueprint.open_ahead:
+            self._thread.start()
 
     @property
     def finished(self) -> bool:
@@ -125,6 +148,7 @@ class StreamSupervisor:
     def ask_to_stop(self) -> None:
         """Let the stream end soon; returns at once."""
         self._stop.set()
+        self._prepared.set()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the stream's end; False when its thread did not come back, say from a dead camera's driver."""
@@ -145,24 +169,24 @@ class StreamSupervisor:
             self._close_outputs(1.5)  # a recording is worth a second even now
 
     def _run(self) -> None:
-        assert self._stages is not None
-        stream = Stream(
-            self.status,
-            self._stages,
-            self._blueprint.video,
-            self._encoder,
-            self._hub,
-            self.latest,
-            self._stop,
-            self._blueprint.slate,
-            self._blueprint.governor,
-        )
+        ahead = Ahead(self._blueprint.make_source, self._prepared) if self._blueprint.open_ahead else None
+        if self._stream is not None:
+            self._play(self._stream, ahead)
+        if ahead is not None:
+            ahead.close()
+
+    def _play(self, stream: Stream, ahead: Ahead | None) -> None:
+        """Play sources, one after the other, until there is no more to do; ``ahead`` is the first of them."""
         told = ""
         while not self._stop.is_set():
             started = time.monotonic()
             before = self.status.frames.get(("encode", "in"), 0)
             try:
-                stream.play(self._blueprint.make_source())
+                if ahead is None:
+                    stream.play(self._blueprint.make_source())
+                else:
+                    first, ahead = ahead, None
+                    stream.play(*first.take())
                 break
             except StreamError as exc:
                 if exc.permanent:

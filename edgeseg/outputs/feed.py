@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 # A server may take this long to accept, and still gets the stream from its first picture.
 _OPENING_S = 10.0
+# For the next tag; the end wakes it too.
+_LONGEST_WAIT_S = 60.0
 
 
 class TagSource(Protocol):
@@ -195,7 +197,7 @@ class Feed:
         is_open = False
         while True:
             try:
-                item = queue.get(0.5)
+                item = queue.get(_LONGEST_WAIT_S)
             except Ended:
                 return
             self.status.queue_length = len(queue)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 
 from edgeseg.types import StreamHeader, Tag
 
@@ -28,6 +30,9 @@ class TagQueue:
     caught up with. When it overflows, everything before the next keyframe in it is dropped, or all of it and
     what comes until the next keyframe; ``dropped`` is told how many tags that were, on the hub's thread. With
     ``wait_s`` the hub is held up that long first, once per stall: for files, whose reader can wait.
+
+    The consumer, one thread, waits on a ``SimpleQueue`` with a token for each item, as in ``edgeseg.queues``: this is
+    done for each tag and each output.
     """
 
     def __init__(
@@ -47,7 +52,10 @@ class TagQueue:
         self._wait_s = wait_s
         self._patient = True
         self._dropped = dropped
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._held_up = False  # the hub waits for room
+        self._there: SimpleQueue[None] = SimpleQueue()
         self._items: deque[Item] = deque()
         self._bytes = 0
         self._awaiting_keyframe = False
@@ -73,26 +81,23 @@ class TagQueue:
     def tag(self, tag: Tag) -> None:
         """Called by the hub: the only call that may wait, and only with ``wait_s``."""
         lost = 0
-        with self._changed:
+        with self._lock:
             if self._ended or self._closed:
                 return
             if self._awaiting_keyframe and not tag.keyframe:
                 lost = 1
             else:
                 self._awaiting_keyframe = False
-                full = self._full_with(tag)
+                full = bool(self._items) and self._full_with(tag)
                 if full and self._wait_s and self._patient:
-                    self._patient = self._changed.wait_for(
-                        lambda: self._closed or not self._full_with(tag), self._wait_s
-                    )
+                    full = not self._wait_for_room(tag)
                     if self._closed:
                         return
-                    full = self._full_with(tag)
                 self._items.append(tag)
                 self._bytes += len(tag.wire)
+                self._there.put(None)
                 if full:
                     lost = self._drop_to_keyframe()
-                self._changed.notify_all()
         if lost:
             self._dropped(lost)
 
@@ -102,16 +107,17 @@ class TagQueue:
 
     def end(self) -> None:
         """Take no more; what is queued can still be taken. Called by the hub, or by the consumer's owner."""
-        with self._changed:
+        with self._lock:
             self._ended = True
-            self._changed.notify_all()
+            self._there.put(None)
 
     def close(self) -> None:
         """The consumer is gone: forget everything, release a hub that waits."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._items.clear()
-            self._changed.notify_all()
+            self._there.put(None)
+            self._room.notify()
 
     def get(self, timeout_s: float | None = None) -> Item | None:
         """The oldest item, or None when none came within ``timeout_s``.
@@ -119,26 +125,40 @@ class TagQueue:
         Raises:
             Ended: nothing is left and nothing will come.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._items or self._ended or self._closed, timeout_s)
-            if not self._items:
-                if self._ended or self._closed:
-                    raise Ended
-                return None
-            item = self._items.popleft()
-            self._bytes -= _size(item)
-            if self._is_open and not self._items:
-                self._opening = False
-            self._patient = True
-            self._changed.notify_all()
-            return item
+        try:
+            self._there.get(timeout=timeout_s)
+        except Empty:
+            return None
+        with self._lock:
+            if self._items:
+                item = self._items.popleft()
+                self._bytes -= len(item.wire) if isinstance(item, Tag) else _size(item)
+                if self._is_open and not self._items:
+                    self._opening = False
+                self._patient = True
+                if self._held_up:
+                    self._room.notify()
+                return item
+            if self._ended or self._closed:
+                self._there.put(None)  # for the next time
+                raise Ended
+        return self.get(timeout_s)  # the token of one that was dropped in between
 
     def _put(self, item: Item) -> None:
-        with self._changed:
+        with self._lock:
             if not (self._ended or self._closed):
                 self._items.append(item)
                 self._bytes += _size(item)
-                self._changed.notify_all()
+                self._there.put(None)
+
+    def _wait_for_room(self, tag: Tag) -> bool:
+        """Whether there is some within ``wait_s``. Called with the lock, which is free meanwhile."""
+        self._held_up = True
+        try:
+            self._patient = self._room.wait_for(lambda: self._closed or not self._full_with(tag), self._wait_s)
+        finally:
+            self._held_up = False
+        return not self._full_with(tag)
 
     def _full_with(self, tag: Tag) -> bool:
         if not self._items:
@@ -173,6 +193,9 @@ class TagQueue:
         headers = [item for item in items[:cut] if isinstance(item, StreamHeader)]
         self._items = deque((*headers[-1:], *items[cut:]))
         self._bytes = sum(map(_size, self._items))
+        with contextlib.suppress(Empty):  # the consumer may hold one already
+            for _ in range(len(items) - len(self._items)):
+                self._there.get_nowait()
         return sum(len(item) if isinstance(item, tuple) else isinstance(item, Tag) for item in items[:cut])
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeseg.backoff import Backoff
 from edgeseg.encoding.hub import Hub
@@ -14,7 +17,7 @@ from edgeseg.errors import OutputError
 from edgeseg.outputs.feed import Feed
 from edgeseg.outputs.tagqueue import Ended, TagQueue
 from edgeseg.status import OutputStatus
-from edgeseg.types import State, StreamHeader
+from edgeseg.types import State, StreamHeader, Tag
 from tests.fakes_output import FakeOutput, Watcher, feed_hub, group, picture, sound, video_config
 from tests.waiting import wait_until
 
@@ -216,6 +219,50 @@ def test_an_ended_queue_gives_what_is_left_and_then_says_so() -> None:
     assert queue.get(0) == picture(0, key=True)
     with pytest.raises(Ended):
         queue.get(0)
+
+
+@given(st.lists(st.sampled_from(("tag", "keyframe", "header", "get", "end")), max_size=60))
+def test_a_queue_gives_whatever_it_holds_and_at_once(steps: list[str]) -> None:
+    queue = TagQueue(queue_s=0.1)
+    now_ms = 0
+    for step in steps:
+        if step == "get":
+            held = len(queue)
+            try:
+                assert (queue.get(0) is not None) == (held > 0)
+            except Ended:
+                assert held == 0
+        elif step == "end":
+            queue.end()
+        elif step == "header":
+            queue.header(HEADER)
+        else:
+            now_ms += 40
+            queue.tag(picture(now_ms, key=step == "keyframe"))
+
+
+def test_a_consumer_that_takes_while_pictures_are_dropped_gets_the_rest_in_order() -> None:
+    dropped: list[int] = []
+    queue = TagQueue(queue_s=0.1, dropped=dropped.append)
+    sent = [tag for start in range(0, 400_000, 200) for tag in group(start, 5)]
+    got: list[int] = []
+
+    def consume() -> None:
+        with contextlib.suppress(Ended):
+            while True:
+                item = queue.get(10)
+                assert isinstance(item, Tag)
+                got.append(item.timestamp_ms)
+
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    for tag in sent:
+        queue.tag(tag)
+    queue.end()
+    consumer.join(10)
+    assert not consumer.is_alive()
+    assert got == sorted(set(got))
+    assert len(got) + sum(dropped) == len(sent)
 
 
 def test_back_off_grows_to_its_limit_and_starts_over_after_a_stable_minute() -> None:

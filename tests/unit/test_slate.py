@@ -160,6 +160,30 @@ def test_a_stream_of_another_size_gets_another_slate() -> None:
         assert (target.frame.y > 150).any()
 
 
+def test_a_canvas_that_held_a_picture_in_between_is_filled_again() -> None:
+    slate, target = Slate(SlateSettings(), lambda: NOON), canvas()
+    slate.begin()
+    slate.draw(target)
+    wanted = target.buffer.copy()
+    slate.draw(target)
+    assert np.array_equal(target.buffer, wanted)
+    target.stamp(canvas().frame)
+    target.buffer[:] = 7
+    slate.draw(target)
+    assert np.array_equal(target.buffer, wanted)
+
+
+def test_the_next_slate_is_drawn_anew_into_the_same_canvas() -> None:
+    times = iter((NOON, NOON.replace(minute=59)))
+    slate, target = Slate(SlateSettings(), lambda: next(times)), canvas()
+    slate.begin()
+    slate.draw(target)
+    before = target.buffer.copy()
+    slate.begin()
+    slate.draw(target)
+    assert not np.array_equal(target.buffer, before)
+
+
 def test_it_begins_when_pictures_stop_and_ends_when_they_come() -> None:
     way = Exit()
     shown: list[float] = []

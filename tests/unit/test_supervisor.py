@@ -45,7 +45,7 @@ class Out:
 class Life:
     """A supervised stream whose sources come from a list; the last one is used again and again."""
 
-    def __init__(self, *sources: Source | Exception, load: Callable[[], Stages] | None = None) -> None:
+    def __init__(self, *sources: Source | Exception, ahead: bool, load: Callable[[], Stages] | None = None) -> None:
         self.sources = list(sources)
         self.made = 0
         self.backend, self.out = KeepAll(), Out()
@@ -60,6 +60,7 @@ class Life:
             video=VideoSettings(realtime=False),
             encoder=encoder_settings(),
             outputs=[self.out],
+            open_ahead=ahead,
         )
         self.blueprint = blueprint
         self.supervisor = StreamSupervisor(
@@ -93,10 +94,10 @@ def lives() -> Iterator[list[Life]]:
         life.end()
 
 
-@pytest.fixture
-def live(lives: list[Life]) -> Callable[..., Life]:
-    def make(*sources: Source | Exception, **options: Callable[[], Stages]) -> Life:
-        lives.append(Life(*sources, **options))
+@pytest.fixture(params=[False, True], ids=["opened when all is there", "opened ahead"])
+def live(lives: list[Life], request: pytest.FixtureRequest) -> Callable[..., Life]:
+    def make(*sources: Source | Exception, load: Callable[[], Stages] | None = None, ahead: bool | None = None) -> Life:
+        lives.append(Life(*sources, load=load, ahead=request.param if ahead is None else ahead))
         return lives[-1]
 
     return make
@@ -145,7 +146,7 @@ def test_while_it_waits_it_says_why(live: Callable[..., Life]) -> None:
 
 def test_time_goes_on_through_failures(live: Callable[..., Life]) -> None:
     failing = [FakeSource([*pictures(5), SourceError("gone")], live=True) for _ in range(3)]
-    life = live(*failing, FakeSource(pictures(5)))
+    life = live(*failing, FakeSource(pictures(5)), ahead=False)  # what is live would be read meanwhile
     life.run()
     life.until(State.STOPPED)
     times = life.out.viewer.times()
@@ -213,8 +214,9 @@ def test_a_model_that_does_not_load_fails_before_it_starts(live: Callable[..., L
         State.FAILED,
         "model 'selfie': model.xml does not exist (make models)",
     )
-    assert life.made == 0
+    assert life.made == life.blueprint.open_ahead
     assert life.supervisor.join(1)
+    assert life.sources[0].closed >= life.made
     assert life.supervisor.alive
     assert life.out.warm
     assert life.out.closed.is_set(), "what it had started ahead is closed"
