@@ -19,7 +19,7 @@ import ours
 import script
 import usual_loop
 from clips import EFFECTS, SIZES, Clip, make_clip, render
-from e2e_report import Row, nested, summary, text
+from e2e_report import Pair, Row, nested, summary, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +48,34 @@ class Cell:
         render(clips[1], effect, self._composited)
         self.scrapes: list[ours.Scrape] = []
 
-    def ours(self) -> float:
+    def ours(self) -> Pair:
         runs = [(clip.total, ours.run(self._ffmpeg, clip, self._effect, self._folder)) for clip in self._light]
         self.scrapes = runs[-1][1].scrapes
-        return cost.slope_ms(*((frames, run.cpu_s) for frames, run in runs))
+        return Pair(*((frames, run.cpu_s) for frames, run in runs))
 
-    def usual(self) -> float:
-        return self._slope(
+    def usual(self) -> Pair:
+        return self._pair(
             self._heavy,
             lambda clip, target: usual_loop.command(clip.path, self._size, self._effect, self._ffmpeg, target),
         )
 
-    def floor(self) -> float:
+    def floor(self) -> Pair:
         """Decoding and encoding; the inference is measured apart."""
-        return self._slope(self._light, lambda clip, target: floor.command(self._ffmpeg, clip, target))
+        return self._pair(self._light, lambda clip, target: floor.command(self._ffmpeg, clip, target))
 
-    def composited_floor(self) -> float:
+    def composited_floor(self) -> Pair:
         """The same, where the encoder is given the composited picture."""
-        return self._slope(
+        return self._pair(
             self._light, lambda clip, target: floor.composited_command(self._ffmpeg, clip, self._composited, target)
         )
 
-    def _slope(self, clips: list[Clip], command: Callable[[Clip, Path], list[str]]) -> float:
+    def _pair(self, clips: list[Clip], command: Callable[[Clip, Path], list[str]]) -> Pair:
         target = self._folder / "out.flv"
         spent = []
         for clip in clips:
             spent.append((clip.total, cost.run(command(clip, target))))
             cost.check_frames([target], clip.total)
-        return cost.slope_ms(*spent)
+        return Pair(*spent)
 
 
 def measure(setting: script.Setting) -> dict[str, Any]:
@@ -90,9 +90,13 @@ def measure(setting: script.Setting) -> dict[str, Any]:
             row = Row(cell.ours(), cell.usual(), cell.floor(), cell.composited_floor(), inference.measure(100))
             rows[key].append(row)
             setting.say(f"round {number + 1}/{setting.rounds}, {' '.join(key)}: {row}")
+
+    def of_size(size: str) -> list[Row]:
+        return [row for key, values in rows.items() if key[0] == size for row in values]
+
     return {
         "frames": {"light": [n * plan.frames for n in plan.light], "heavy": [n * plan.frames for n in plan.heavy]},
-        "results": nested({key: summary(values) for key, values in rows.items()}),
+        "results": nested({key: summary(values, of_size(key[0])) for key, values in rows.items()}),
         "stages": nested({key: ours.breakdown(cell.scrapes) for key, cell in cells.items()}),
     }
 

@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import cost
 from report import table
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """A short and a long run of one contestant: (frames, CPU seconds) of each."""
+
+    short: tuple[int, float]
+    long: tuple[int, float]
+
+    @property
+    def ms(self) -> float:
+        """What a frame costs."""
+        return cost.slope_ms(self.short, self.long)
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One round of one cell, CPU ms/frame.
+    """One round of one cell.
 
     ``codec`` is decoding and encoding the source, ``composited`` decoding the source and encoding the composited
-    picture, ``infer`` the model alone.
+    picture, ``infer`` the model alone, in CPU ms/frame.
     """
 
-    ours: float
-    usual: float
-    codec: float
-    composited: float
+    ours: Pair
+    usual: Pair
+    codec: Pair
+    composited: Pair
     infer: float
 
     def __str__(self) -> str:
         return (
-            f"ours {self.ours:.1f}, usual {self.usual:.1f}, "
-            f"floor {self.codec:.1f} (composited {self.composited:.1f}) + {self.infer:.1f} ms"
+            f"ours {self.ours.ms:.1f}, usual {self.usual.ms:.1f}, "
+            f"floor {self.codec.ms:.1f} (composited {self.composited.ms:.1f}) + {self.infer:.1f} ms"
         )
 
 
-def summary(rows: list[Row]) -> dict[str, float]:
-    """Medians and their ratios; and of each contestant its least round, with the names ending in "_least".
+def summary(rows: list[Row], of_size: list[Row]) -> dict[str, float]:
+    """Medians and their ratios; and of each contestant its least runs, with the names ending in "_least".
 
-    Neighbours on the same machine only ever add to what something costs: where they come and go, the least rounds
-    of all are nearer to one another than the medians are.
+    Neighbours on the same machine only ever add to what something costs: where they come and go, the least runs
+    of all are nearer to one another than the medians are. Short and long runs are taken apart, because the least
+    difference of two would be the one whose short run was held up most. The floor knows of no effect: it is of all rows
+    ``of_size``.
     """
     figures: dict[str, float] = {}
     for ending, take in (("", median), ("_least", min)):
-        ours, usual = take([row.ours for row in rows]), take([row.usual for row in rows])
-        floor = take([row.codec + row.infer for row in rows])
-        strict = take([row.composited + row.infer for row in rows])
+        infer = take([row.infer for row in of_size])
+        ours, usual = _of([row.ours for row in rows], take), _of([row.usual for row in rows], take)
+        floor = _of([row.codec for row in of_size], take) + infer
+        strict = _of([row.composited for row in rows], take) + infer
         figures |= {
             f"ours{ending}": round(ours, 2),
             f"usual{ending}": round(usual, 2),
@@ -51,6 +69,15 @@ def summary(rows: list[Row]) -> dict[str, float]:
             f"ratio_floor_composited{ending}": round(ours / strict, 3),
         }
     return figures
+
+
+def _of(pairs: list[Pair], take: Callable[[list[float]], float]) -> float:
+    """CPU ms/frame from the short and the long runs, one of each."""
+    short, long = (
+        (runs[0][0], take([spent for _, spent in runs]))
+        for runs in ([pair.short for pair in pairs], [pair.long for pair in pairs])
+    )
+    return cost.slope_ms(short, long)
 
 
 def nested(cells: dict[tuple[str, str], dict[str, float]]) -> dict[str, dict[str, dict[str, float]]]:
@@ -93,7 +120,7 @@ def text(results: dict[str, Any]) -> str:
             "",
             *table(names, cells("")),
             "",
-            "The least round of each:",
+            "The least runs of each:",
             "",
             *table(names, cells("_least")),
             *between,

@@ -104,15 +104,27 @@ def test_all_three_encode_with_the_settings_of_the_daemon(bench: Any, tmp_path: 
         assert command[-len(wanted) - 1 : -1] == wanted
 
 
+def _row(report: Any, *ms: float, infer: float = 2.0, held_up_s: float = 0.0) -> Any:
+    """Runs of 100 and 200 frames, and one second for the start; the short ones were held up for a while."""
+    pairs = [report.Pair((100, 1 + 0.1 * each + held_up_s), (200, 1 + 0.2 * each)) for each in ms]
+    return report.Row(*pairs, infer)
+
+
 def test_medians_and_ratios(bench: Any) -> None:
     report = bench("e2e_report")
-    values = [(20.0, 40.0, 14.0, 8.0, 2.0), (18.0, 44.0, 13.0, 7.0, 2.0), (90.0, 42.0, 16.0, 9.0, 2.0)]
-    figures = report.summary([report.Row(*row) for row in values])
+    values = [(20.0, 40.0, 14.0, 8.0), (18.0, 44.0, 13.0, 7.0), (90.0, 42.0, 16.0, 9.0)]
+    rows = [_row(report, *row) for row in values]
+    figures = report.summary(rows, rows)
     wanted = {"ours": 20.0, "usual": 42.0, "floor": 16.0, "ratio_floor": 1.25, "ratio_usual": 0.476}
     wanted |= {"floor_composited": 10.0, "ratio_floor_composited": 2.0}
     least = {"ours": 18.0, "usual": 40.0, "floor": 15.0, "ratio_floor": 1.2, "ratio_usual": 0.45}
     least |= {"floor_composited": 9.0, "ratio_floor_composited": 2.0}
     assert figures == {**wanted, **{f"{name}_least": value for name, value in least.items()}}
+    lucky = _row(report, 20.0, 40.0, 14.0, 8.0, held_up_s=0.5)
+    assert lucky.ours.ms == pytest.approx(15)
+    assert report.summary([*rows, lucky], rows)["ours_least"] == 18.0
+    other = [_row(report, *row, infer=3.0) for row in values]
+    assert report.summary(rows, other)["floor"] == 17.0
     cells = report.nested({("720p", "blur"): figures, ("1080p", "blur"): figures})
     assert cells == {"720p": {"blur": figures}, "1080p": {"blur": figures}}
 
