@@ -16,9 +16,10 @@ from edgeseg.encoding.hub import Hub
 from edgeseg.errors import ConfigError, ModelError, SourceError
 from edgeseg.pipeline import Stages
 from edgeseg.reader import VideoSettings
+from edgeseg.slate import SlateSettings
 from edgeseg.status import StreamStatus
 from edgeseg.supervisor import Blueprint, StreamSupervisor
-from edgeseg.types import Source, State
+from edgeseg.types import Source, SourceFormat, State
 from tests.fakes_source import FakeSource, pictures
 from tests.stream_parts import KeepAll, Viewer, encoder_settings, stages
 from tests.waiting import wait_until
@@ -280,6 +281,38 @@ def test_a_stop_during_the_back_off_is_quick(live: Callable[..., Life]) -> None:
     assert supervisor.join(5)
     assert time.monotonic() - started < 2
     assert life.status.state is State.STOPPED
+
+
+class Unreachable(FakeSource):
+    """A camera whose host does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__(pictures(1))
+        self.gave_up = threading.Event()
+
+    def open(self) -> SourceFormat:
+        self.gave_up.wait(30)
+        raise SourceError("cannot open the camera: timed out")
+
+
+def test_the_slate_does_not_wait_for_a_camera_that_does_not_answer(live: Callable[..., Life]) -> None:
+    camera = Unreachable()
+    life = live(camera)
+    blueprint = replace(
+        life.blueprint,
+        video=VideoSettings(size=(64, 48)),
+        slate=SlateSettings(after_s=0.1, fps=10, before_first=True),
+    )
+    supervisor = StreamSupervisor(blueprint, lambda *_: None)
+    supervisor.prepare()
+    supervisor.start()
+    try:
+        wait_until(lambda: len(life.out.viewer.times()) > 2, 10, "slates")
+        assert life.status.state is State.STARTING
+    finally:
+        camera.gave_up.set()
+        supervisor.ask_to_stop()
+        assert supervisor.join(5)
 
 
 def test_the_back_off_grows_to_its_limit_and_forgets_after_a_stable_run() -> None:
