@@ -19,10 +19,11 @@ import av
 import cv2
 import numpy as np
 
-from edgeseg.effects import _blend, blur, replace
+from edgeseg.effects import _blend, _soften, blur, replace
 from edgeseg.effects._blend_opencv import OpenCvBlender
+from edgeseg.effects._soften_opencv import OpenCvSoftener
 from edgeseg.frames import Canvas
-from edgeseg.kernels import compositing, library
+from edgeseg.kernels import compositing, library, softening
 from edgeseg.native import quieten
 from edgeseg.sampling import Sampler
 from edgeseg.types import Colour, Frame, Mask, Recipe
@@ -66,24 +67,28 @@ def calls(width: int, height: int, shape: Mask) -> dict[str, dict[str, Call]]:
     seen = frames(width, height)
     canvases = [Canvas(width, height, Colour()).frame for _ in range(PICTURES)]
     blenders: dict[str, _blend.Blender] = {"opencv": OpenCvBlender()}
+    softeners: dict[str, _soften.Softener] = {"opencv": OpenCvSoftener()}
     for name in library.VARIANTS:
-        if (blend := compositing.load(name)) is not None:
-            blenders[name] = _blend.CompiledBlender(blend)
+        if (blend := compositing.load(name)) and (soften := softening.load(name)):
+            blenders[name], softeners[name] = _blend.CompiledBlender(blend), _soften.CompiledSoftener(soften)
     made: dict[str, dict[str, Call]] = {"sample": {}, "replace": {}, "blur": {}}
     for name, blender in blenders.items():
         sampler = Sampler(Recipe("any", "", 256, 256), "" if name == "opencv" else name)
+        plain, soft = replace.Replace(), blur.Blur()
+        plain._blender = soft._blender = blender
+        soft._softener = softeners[name]
         made["sample"][name] = lambda n, sampler=sampler: sampler.sample(seen[n])
-        for step, effect in (("replace", replace.Replace()), ("blur", blur.Blur())):
-            effect._blender = blender
-            made[step][name] = lambda n, effect=effect: effect.apply(seen[n], shape, canvases[n])
+        made["replace"][name] = lambda n, plain=plain: plain.apply(seen[n], shape, canvases[n])
+        made["blur"][name] = lambda n, soft=soft: soft.apply(seen[n], shape, canvases[n])
     return made
 
 
 def measure(by: dict[str, Call], *, cold: bool) -> dict[str, tuple[float, float]]:
     """The least CPU milliseconds of a call and the median, by turns: so a busy neighbour is everybody's."""
     spent: dict[str, list[float]] = {name: [] for name in by}
+    calls = list(by.items())
     for number in range(ROUNDS):
-        for name, call in by.items():
+        for name, call in (*calls[number % len(calls) :], *calls[: number % len(calls)]):
             if cold:
                 np.copyto(*_OTHER_MEMORY)
             started = time.thread_time()

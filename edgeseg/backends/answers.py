@@ -10,9 +10,7 @@ import numpy.typing as npt
 
 from edgeseg.backends.engine import Port
 from edgeseg.backends.fit import arrangement, check_labels, kept_planes, no_numbers
-from edgeseg.types import U8, Activation, OutputKind, Quantization, Recipe
-
-F32 = npt.NDArray[np.float32]
+from edgeseg.types import F32, U8, Activation, OutputKind, Quantization, Recipe
 
 
 class AnswerReader:

@@ -9,23 +9,21 @@ import cv2
 import numpy as np
 
 from edgeseg.effects._blend import make_blender
-from edgeseg.types import U8, Frame, Mask
+from edgeseg.effects._soften import make_softener
+from edgeseg.types import F32, U8, Frame, Mask
 
 # Planes are halved until they have fewer rows than twice this; the sigma counts in pixels of a picture of 90 rows.
 _SMALL_ROWS = 72
 _SIGMA, _SIGMA_ROWS = 2.2, 90
 
 
-_F32 = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-
-
 @dataclass(frozen=True, slots=True)
-class _Weight:
-    """How much of each small pixel is hidden, the same blurred, and with which sigma."""
+class _Small:
+    """Where the blurred planes of frames with a first plane as ``whole`` are put, and each one's Gaussian."""
 
-    here: _F32
-    around: _F32
-    sigma: float
+    whole: tuple[int, ...]
+    planes: list[U8]
+    taps: list[F32]
 
 
 class Blur:
@@ -40,49 +38,30 @@ class Blur:
     """
 
     def __init__(self, *, strength: float = 1.0) -> None:
-        self._sigma = _SIGMA * strength
+        self._sigma = _SIGMA * strength / _SIGMA_ROWS
         self._blender = make_blender()
-        self._halves: dict[tuple[int, int], U8] = {}
+        self._softener = make_softener()
+        self._small: _Small | None = None
 
     def apply(self, frame: Frame, mask: Mask, out: Frame) -> None:
-        weights: dict[tuple[int, ...], _Weight] = {}
-        soft = []
-        for plane in frame.planes:
-            small = self._halved(plane)
-            weight = weights.get(small.shape)
-            if weight is None:
-                weight = weights[small.shape] = self._weight(mask.alpha, small.shape)
-            soft.append(self._blurred(small, weight))
-        self._blender.blend_planes(frame.planes, soft, mask.alpha, out.planes)
+        planes, small = frame.planes, self._small
+        if small is None or small.whole != planes[0].shape:
+            small = self._small = self._small_for([plane.shape for plane in planes])
+        self._softener.soften(planes, mask.alpha, small.taps, small.planes)
+        self._blender.blend_planes(planes, small.planes, mask.alpha, out.planes)
 
-    def _halved(self, plane: U8) -> U8:
-        while plane.shape[0] >= 2 * _SMALL_ROWS and plane.shape[1] >= 2 * _SMALL_ROWS:
-            half = (plane.shape[0] // 2, plane.shape[1] // 2)
-            buffer = self._halves.get(half)
-            if buffer is None:
-                buffer = self._halves[half] = np.empty(half, np.uint8)
-            plane = cv2.resize(
-                plane[: half[0] * 2, : half[1] * 2], half[::-1], dst=buffer, interpolation=cv2.INTER_AREA
-            )
-        return plane
-
-    def _weight(self, alpha: U8, shape: tuple[int, ...]) -> _Weight:
-        hidden = cv2.resize(cv2.bitwise_not(alpha), shape[::-1], interpolation=cv2.INTER_LINEAR)
-        # Never quite nothing, so that a frame that is all person still has a background to show at its edges.
-        weight = hidden.astype(np.float32) + 0.5
-        sigma = self._sigma * shape[0] / _SIGMA_ROWS
-        return _Weight(weight, _gaussian(weight, sigma), sigma)
-
-    def _blurred(self, small: U8, weight: _Weight) -> U8:
-        """The mean of the hidden surroundings: blur(picture * weight) / blur(weight)."""
-        weighted = cv2.multiply(small, weight.here, dtype=cv2.CV_32F)
-        soft = cv2.divide(_gaussian(weighted, weight.sigma), weight.around)
-        result: U8 = cv2.convertScaleAbs(soft)
-        return result
+    def _small_for(self, shapes: list[tuple[int, ...]]) -> _Small:
+        planes = [np.empty(_halved(*shape), np.uint8) for shape in shapes]
+        return _Small(shapes[0], planes, [_half_gaussian(self._sigma * plane.shape[0]) for plane in planes])
 
 
-def _gaussian(plane: _F32, sigma: float) -> _F32:
+def _halved(height: int, width: int) -> tuple[int, int]:
+    while min(height, width) >= 2 * _SMALL_ROWS:
+        height, width = height // 2, width // 2
+    return height, width
+
+
+def _half_gaussian(sigma: float) -> F32:
     """Three sigma wide, which holds 99.7 % of it; OpenCV would take four of a float plane, and a third longer."""
-    side = 2 * math.ceil(3 * sigma) + 1
-    result: _F32 = cv2.GaussianBlur(plane, (side, side), sigma)
-    return result
+    radius = math.ceil(3 * sigma)
+    return np.ascontiguousarray(cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)[radius:, 0], np.float32)

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SOURCES = tuple(FOLDER / name for name in ("compositing.c", "sampling.c"))
-HEADER = FOLDER / "rows.h"
+SOURCES = tuple(FOLDER / name for name in ("compositing.c", "sampling.c", "softening.c"))
+HEADERS = tuple(FOLDER / name for name in ("boxes.h", "rows.h"))
 _LIBRARIES = "kernels-*.so"
 _FLAGS = ("-std=c11", "-fPIC", "-shared")
 # Not -O3: what it unrolls, runs of a few pixels never get through (a third slower with GCC 12).
@@ -58,7 +58,7 @@ def build() -> list[Path]:
         for target, part in parts.items():
             part.replace(target)
     except RuntimeError:
-        source = max(file.stat().st_mtime_ns for file in (*SOURCES, HEADER))
+        source = max(file.stat().st_mtime_ns for file in (*SOURCES, *HEADERS))
         _remove(built for built in FOLDER.glob(_LIBRARIES) if built.stat().st_mtime_ns <= source)
         raise
     finally:

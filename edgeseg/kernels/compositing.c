@@ -12,6 +12,8 @@
 
 /* Pixels that are computed at once. Runs are short: what is left over behind vectors would be most of them. */
 #define BLOCK 16
+/* Cells whose steps to the next are computed at once. */
+#define CELLS 64
 #define MOST_PLANES 4
 
 typedef enum { HIDDEN, MIXED, KEPT } kind;
@@ -49,13 +51,17 @@ typedef struct {
  * of eight, so that a compiler need not ask how many there are; what is too much, the next cell overwrites. */
 static void enlarge(const uint8_t *restrict cells, ptrdiff_t last, axis on, ptrdiff_t start, ptrdiff_t stop,
                     int16_t *restrict row) {
-    for (ptrdiff_t c = start; c < stop; c++) {
-        int16_t here = (int16_t)(cells[c] << FRACTION_BITS);
-        int16_t twice = (int16_t)(2 * ((cells[c < last ? c + 1 : last] << FRACTION_BITS) - here));
-        for (int32_t x = on.first[c]; x < on.first[c + 1]; x += 8) {
-            for (int i = 0; i < 8; i++) {
-                int16_t part = part_of(twice, on.weight[x + i]);
-                row[x + i] = (int16_t)(here + part);
+    int16_t here[CELLS], twice[CELLS];
+    for (ptrdiff_t c = start; c < stop; c += CELLS) {
+        ptrdiff_t count = stop - c < CELLS ? stop - c : CELLS, followed = last - c < count ? last - c : count;
+        for (ptrdiff_t i = 0; i < followed; i++) {
+            here[i] = (int16_t)(cells[c + i] << FRACTION_BITS);
+            twice[i] = (int16_t)((cells[c + i + 1] - cells[c + i]) * 2 * ONE);
+        }
+        if (followed < count) here[followed] = (int16_t)(cells[last] << FRACTION_BITS), twice[followed] = 0;
+        for (ptrdiff_t i = 0; i < count; i++) {
+            for (int32_t x = on.first[c + i]; x < on.first[c + i + 1]; x += 8) {
+                for (int j = 0; j < 8; j++) row[x + j] = (int16_t)(here[i] + part_of(twice[i], on.weight[x + j]));
             }
         }
     }

@@ -7,7 +7,7 @@
  * Colour stays at half the model's size until it meets the brightness.
  */
 
-#include "rows.h"
+#include "boxes.h"
 
 /* Beyond this ratio bilinear sampling steps over whole pixels and sees patterns that are not there. */
 #define FAR 3
@@ -20,29 +20,9 @@ typedef struct {
     axis across, down;
     uint16_t *sums, *halved;
     int16_t *boxes[2], *mixed;
+    uint32_t *pairs;
     ptrdiff_t held[2]; /* which rows of boxes they are; -1 none */
 } reducer;
-
-/* Sums of two pixels beside each other, added to what is there. */
-static void add_pairs(const uint8_t *restrict row, ptrdiff_t count, uint16_t *restrict sums) {
-    for (ptrdiff_t x = 0; x < count; x++) {
-        uint16_t pair;
-        memcpy(&pair, row + 2 * x, sizeof pair);
-        sums[x] = (uint16_t)(sums[x] + (pair & 255) + (pair >> 8));
-    }
-}
-
-static void add_pixels(const uint8_t *restrict row, ptrdiff_t count, uint16_t *restrict sums) {
-    for (ptrdiff_t x = 0; x < count; x++) sums[x] = (uint16_t)(sums[x] + row[x]);
-}
-
-static void halve(const uint16_t *restrict sums, ptrdiff_t count, uint16_t *restrict halved) {
-    for (ptrdiff_t x = 0; x < count; x++) {
-        uint32_t pair;
-        memcpy(&pair, sums + 2 * x, sizeof pair);
-        halved[x] = (uint16_t)((pair & 65535) + (pair >> 16));
-    }
-}
 
 static void to_means(const uint16_t *restrict sums, ptrdiff_t count, int shift, int16_t *restrict means) {
     if (shift >= 0) {
@@ -58,24 +38,10 @@ static const int16_t *boxes_of(reducer *of, ptrdiff_t number, ptrdiff_t neighbou
         if (of->held[slot] == number) return of->boxes[slot];
     }
     int slot = of->held[0] == neighbour ? 1 : 0;
-    const uint8_t *row = of->from->pixels + number * of->box_height * of->from->stride;
-    ptrdiff_t count = of->box_width > 1 ? of->cells * (of->box_width / 2) : of->cells;
-    memset(of->sums, 0, (size_t)count * sizeof *of->sums);
-    for (ptrdiff_t y = 0; y < of->box_height; y++, row += of->from->stride) {
-        fetch(row, of->from->stride, of->from->width);
-        if (of->box_width > 1) add_pairs(row, count, of->sums);
-        else add_pixels(row, count, of->sums);
-    }
-    for (ptrdiff_t width = of->box_width; width > 2; width /= 2) {
-        count /= 2;
-        halve(of->sums, count, of->halved);
-        uint16_t *spare = of->sums;
-        of->sums = of->halved;
-        of->halved = spare;
-    }
+    const uint16_t *sums = sum_boxes(of->from, number, of->box_width, of->box_height, of->cells, of->sums, of->halved);
     int16_t *means = of->boxes[slot];
-    to_means(of->sums, count, of->shift, means);
-    means[count] = means[count - 1]; /* the neighbour of the last one */
+    to_means(sums, of->cells, of->shift, means);
+    means[of->cells] = means[of->cells - 1]; /* the neighbour of the last one */
     of->held[slot] = number;
     return means;
 }
@@ -89,10 +55,7 @@ static void reduce(reducer *of, ptrdiff_t y, ptrdiff_t width, int16_t *restrict 
         int16_t part = part_of((int16_t)(2 * (below[x] - above[x])), of->down.weight[y]);
         mixed[x] = (int16_t)(above[x] + part);
     }
-    for (ptrdiff_t x = 0; x < width; x++) {
-        const int16_t *cell = mixed + of->across.low[x];
-        small[x] = (int16_t)(cell[0] + ((cell[1] - cell[0]) * of->across.weight[x] >> 15));
-    }
+    take_between(mixed, &of->across, width, of->pairs, small);
 }
 
 /* Each cell of half a row stands for two pixels; where their number is odd, for those whose middle lies in it. */
@@ -132,7 +95,7 @@ static void interleave(const uint8_t *restrict first, const uint8_t *restrict se
 }
 
 static size_t reducer_bytes(const plane *from, ptrdiff_t width, ptrdiff_t height) {
-    return axis_bytes(width, from->width) + axis_bytes(height, from->height) + 5 * row_bytes(from->width);
+    return axis_bytes(width, from->width) + axis_bytes(height, from->height) + 5 * row_bytes(from->width) + pairs_bytes(width);
 }
 
 static reducer make_reducer(char **room, const plane *from, ptrdiff_t width, ptrdiff_t height) {
@@ -150,6 +113,7 @@ static reducer make_reducer(char **room, const plane *from, ptrdiff_t width, ptr
     of.halved = (uint16_t *)take_row(room, from->width);
     for (int slot = 0; slot < 2; slot++) of.boxes[slot] = take_row(room, from->width);
     of.mixed = take_row(room, from->width);
+    of.pairs = take_pairs(room, width);
     return of;
 }
 

@@ -8,6 +8,7 @@
 
 int edgeseg_blend(const plane *all, int planes);
 int edgeseg_sample(const plane *frame, uint8_t *tensor, int width, int height, const int16_t *matrix);
+int edgeseg_soften(const plane *all, int planes, const float *taps, const int *radii);
 int edgeseg_supported(void);
 
 static uint32_t state = 1;
@@ -88,10 +89,40 @@ static int sample(int round) {
     return good && failed != -1;
 }
 
+static int soften(int round) {
+    int planes = 1 + dice(4), radius = dice(12), radii[4], good = 1, most = 0, grey = dice(256);
+    int width = 1 + dice(round % 7 ? 70 : 400), height = 1 + dice(60), halvings = dice(6);
+    plane all[1 + 2 * 4], *from = all + 1, *soft = from + planes;
+    float taps[4 * 12], *tap = taps;
+    all[0] = made(1 + dice(40), 1 + dice(40), dice(3), dice(3));
+    while (halvings && (width >> halvings == 0 || height >> halvings == 0)) halvings--;
+    for (int p = 0; p < planes; p++) {
+        int less = p && halvings ? dice(2) : 0, w = less ? width / 2 : width, h = less ? height / 2 : height;
+        from[p] = made(w, h, dice(9), 0);
+        for (ptrdiff_t y = 0; y < h && round % 2; y++) memset(from[p].pixels + y * from[p].stride, grey, (size_t)w);
+        soft[p] = made(w >> (halvings - less), h >> (halvings - less), dice(5), 0);
+        radii[p] = radius;
+        for (int k = 0; k <= radius; k++) *tap++ = 1.0f / (float)(2 * radius + 1);
+        most = halvings - less > most ? halvings - less : most;
+    }
+    int failed = edgeseg_soften(all, planes, taps, radii);
+    good = failed == (most > 4 ? -2 : 0);
+    for (int p = 0; p < planes; p++) {
+        for (ptrdiff_t y = 0; y < soft[p].height && !failed && round % 2; y++) {
+            for (ptrdiff_t x = 0; x < soft[p].width; x++) good = good && soft[p].pixels[y * soft[p].stride + x] == grey;
+        }
+        free(from[p].pixels);
+        free(soft[p].pixels);
+    }
+    free(all[0].pixels);
+    if (!good) printf("grey of %d in %dx%d is another after %d halvings, or failed: %d\n", grey, width, height, halvings, failed);
+    return good;
+}
+
 int main(void) {
     if (!edgeseg_supported()) return 0;
     for (int round = 0; round < ROUNDS; round++) {
-        if (!blend(round) || !sample(round)) return 1;
+        if (!blend(round) || !sample(round) || !soften(round)) return 1;
     }
     printf("%d rounds\n", ROUNDS);
     return 0;

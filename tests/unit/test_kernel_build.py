@@ -81,7 +81,7 @@ def test_a_build_that_fails_leaves_what_this_source_gave(
         compiler()
     monkeypatch.setenv(variable, value)
     older, newer = elsewhere / "kernels-avx2.so", elsewhere / "kernels-baseline.so"
-    source = max(file.stat().st_mtime_ns for file in (*build.SOURCES, build.HEADER))
+    source = max(file.stat().st_mtime_ns for file in (*build.SOURCES, *build.HEADERS))
     for file, time in ((older, source), (newer, source + 1)):
         file.write_bytes(b"built before")
         os.utime(file, ns=(time, time))
@@ -110,7 +110,7 @@ def test_the_kernels_are_built_for_a_wheel_and_not_for_an_sdist() -> None:
     assert (list(sdist.get_build_hooks(root)), list(wheel.get_build_hooks(root))) == ([], ["custom"])
     assert set(wheel.get_version_api()) == {"standard", "editable"}
     held = {file.distribution_path for file in sdist.recurse_included_files()}
-    sources = {f"edgeseg/kernels/{file.name}" for file in (*build.SOURCES, build.HEADER)}
+    sources = {f"edgeseg/kernels/{file.name}" for file in (*build.SOURCES, *build.HEADERS)}
     assert {"hatch_build.py", "edgeseg/kernels/build.py"} | sources <= held
     assert not [name for name in held if name.endswith((".so", ".part"))]
 
