@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import threading
 from dataclasses import replace
 from fractions import Fraction
@@ -9,6 +11,10 @@ from fractions import Fraction
 import numpy as np
 
 from edgeseg.types import U8, Colour, Frame
+
+# Where x86-64, and aarch64 with pages of 4 KB, have huge ones, and from which size on a picture is given some.
+_HUGE_PAGE_BYTES = 2 << 20
+_LARGE_BYTES = 1 << 20
 
 
 class Canvas:
@@ -22,7 +28,7 @@ class Canvas:
 
     def __init__(self, width: int, height: int, colour: Colour) -> None:
         luma, chroma = width * height, width * height // 4
-        self.buffer: U8 = np.empty(luma + 2 * chroma, np.uint8)
+        self.buffer: U8 = _room(luma + 2 * chroma)
         half = (height // 2, width // 2)
         self.frame = Frame(
             self.buffer[:luma].reshape(height, width),
@@ -38,6 +44,23 @@ class Canvas:
         """Give the canvas the time of the frame that is composited into it."""
         mine = self.frame  # not by ``replace``, which takes twice as long
         self.frame = Frame(mine.y, mine.u, mine.v, source.pts, source.time_base, mine.colour, source.captured_at)
+
+
+def _room(size: int) -> U8:
+    """u8 [size], on huge pages where it is large and the kernel has any.
+
+    A picture is lent to a pipe page by page, and read and written from one end to the other: 760 pages at 1080p. With
+    two, lending takes a fifth less time and compositing a twentieth (decision 0002).
+    """
+    if size < _LARGE_BYTES:
+        return np.empty(size, np.uint8)
+    whole = -(-size // _HUGE_PAGE_BYTES) * _HUGE_PAGE_BYTES
+    memory = mmap.mmap(-1, whole + _HUGE_PAGE_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a kernel without them
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    room = np.frombuffer(memory, np.uint8)  # keeps the memory; what is never touched takes none
+    start = -int(room.__array_interface__["data"][0]) % _HUGE_PAGE_BYTES
+    return room[start : start + size]
 
 
 class CanvasPool:

@@ -182,19 +182,18 @@ static void blend_row(layer *of, ptrdiff_t y, const run *runs, ptrdiff_t count) 
     uint8_t *target = of->out->pixels + y * of->out->stride;
     for (ptrdiff_t r = 0; r < count; r++) {
         ptrdiff_t x = on->across.first[runs[r].start], length = on->across.first[runs[r].stop] - x;
+        int other_is_read = runs[r].kind != KEPT && !of->is_small && hidden != target;
+        fetch_to_write(target + x, of->out->stride, length);
+        if (runs[r].kind != HIDDEN) fetch_near(kept + x, of->keep->stride, length);
+        if (other_is_read) fetch(hidden + x, of->other->stride, length);
         if (runs[r].kind == MIXED) {
             if (of->is_small) between_blocks(upper + x, lower + x, of->from.down.weight[y], length, of->soft + x);
             mix(kept + x, hidden + x, on->alpha + x, length, on->width - x - length, target + x);
-            continue;
-        }
-        fetch_to_write(target + x, of->out->stride, length);
-        if (runs[r].kind == KEPT) {
-            fetch(kept + x, of->keep->stride, length);
+        } else if (runs[r].kind == KEPT) {
             memmove(target + x, kept + x, (size_t)length);
         } else if (of->is_small) {
             between(upper + x, lower + x, of->from.down.weight[y], length, target + x);
-        } else if (hidden != target) {
-            fetch(hidden + x, of->other->stride, length);
+        } else if (other_is_read) {
             memcpy(target + x, hidden + x, (size_t)length);
         }
     }

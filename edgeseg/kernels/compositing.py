@@ -38,7 +38,7 @@ def load(name: str) -> Blend | None:
             if above.shape != target.shape:
                 raise ValueError(f"planes {above.shape} cannot be kept in {target.shape}")
         facts = library.planes((alpha, *keep, *other)) + library.planes(out, written=True)
-        if call((ctypes.c_ssize_t * len(facts))(*facts), count):
+        if call(library.packed(facts), count):
             raise MemoryError("there is no memory for a few rows of pixels")
 
     return blend

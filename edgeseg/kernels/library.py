@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from edgeseg.kernels.build import library
@@ -50,3 +51,8 @@ def planes(arrays: Iterable[U8], *, written: bool = False) -> list[int]:
             raise ValueError(f"a plane of {shape} has a side above {_LONGEST}")
         facts += address, strides[0] if strides else width, width, height
     return facts
+
+
+def packed(facts: Sequence[int]) -> bytes:
+    """``facts`` as C reads them. An array of ctypes takes eight times as long."""
+    return struct.pack(f"{len(facts)}n", *facts)

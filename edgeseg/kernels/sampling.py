@@ -43,7 +43,7 @@ def load(name: str) -> Sample | None:
             raise ValueError(f"planes of colour of {u.shape} and {v.shape} do not belong to one of {y.shape}")
         if tensor.shape[0] != 1 or tensor.shape[3:] != (3,) or not tensor.flags.c_contiguous or tensor.itemsize != 1:
             raise ValueError(f"no tensor for a picture: {tensor.dtype} {tensor.shape}, strides {tensor.strides}")
-        facts = (ctypes.c_ssize_t * 12)(*library.planes(planes))
+        facts = library.packed(library.planes(planes))
         _, height, width, _ = tensor.shape
         failed = call(facts, tensor.__array_interface__["data"][0], width, height, weights)
         if failed == _NO_MEMORY:

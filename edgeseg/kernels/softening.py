@@ -43,7 +43,7 @@ def load(name: str) -> Soften | None:
         facts = library.planes((alpha, *planes)) + library.planes(out, written=True)
         weights = np.concatenate(taps, dtype=np.float32)
         radii = (ctypes.c_int * count)(*(len(part) - 1 for part in taps))
-        failed = call((ctypes.c_ssize_t * len(facts))(*facts), count, weights.ctypes.data, radii)
+        failed = call(library.packed(facts), count, weights.ctypes.data, radii)
         if failed == _NO_MEMORY:
             raise MemoryError("there is no memory for a few rows of pixels")
         return not failed
