@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SOURCES = tuple(FOLDER / name for name in ("compositing.c", "sampling.c", "softening.c"))
+SOURCES = tuple(FOLDER / name for name in ("arrays.c", "compositing.c", "sampling.c", "softening.c"))
 HEADERS = tuple(FOLDER / name for name in ("boxes.h", "rows.h"))
 _LIBRARIES = "kernels-*.so"
 _FLAGS = ("-std=c11", "-fPIC", "-shared")

@@ -23,7 +23,7 @@
 #define AHEAD 4
 #define CACHE_LINE 64
 
-/* Rows are a stride of bytes apart. Python hands it over as four whole numbers of a pointer's size. */
+/* Rows are a stride of bytes apart. Made of NumPy's arrays by ``edgeseg_planes`` (arrays.c). */
 typedef struct {
     uint8_t *pixels;
     ptrdiff_t stride, width, height;

@@ -35,6 +35,7 @@ def load(name: str) -> Sample | None:
         return None
     call.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
     call.restype = ctypes.c_int
+    planes_of = library.planes_of(name)
 
     def sample(planes: Sequence[U8], weights: Weights, tensor: U8) -> bool:
         y, u, v = planes
@@ -43,9 +44,8 @@ def load(name: str) -> Sample | None:
             raise ValueError(f"planes of colour of {u.shape} and {v.shape} do not belong to one of {y.shape}")
         if tensor.shape[0] != 1 or tensor.shape[3:] != (3,) or not tensor.flags.c_contiguous or tensor.itemsize != 1:
             raise ValueError(f"no tensor for a picture: {tensor.dtype} {tensor.shape}, strides {tensor.strides}")
-        facts = library.packed(library.planes(planes))
         _, height, width, _ = tensor.shape
-        failed = call(facts, tensor.__array_interface__["data"][0], width, height, weights)
+        failed = call(planes_of(planes, 0), tensor.__array_interface__["data"][0], width, height, weights)
         if failed == _NO_MEMORY:
             raise MemoryError("there is no memory for a few rows of pixels")
         return not failed

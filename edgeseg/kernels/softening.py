@@ -32,6 +32,7 @@ def load(name: str) -> Soften | None:
         return None
     call.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
     call.restype = ctypes.c_int
+    planes_of = library.planes_of(name)
 
     def soften(planes: Sequence[U8], alpha: U8, taps: Sequence[F32], out: Sequence[U8]) -> bool:
         count = len(out)
@@ -40,10 +41,10 @@ def load(name: str) -> Soften | None:
         for plane, target in zip(planes, out, strict=True):
             if not _is_halved(plane.shape, target.shape):
                 raise ValueError(f"a plane {plane.shape} does not become {target.shape} by halving")
-        facts = library.planes((alpha, *planes)) + library.planes(out, written=True)
+        facts = planes_of((alpha, *planes, *out), count)
         weights = np.concatenate(taps, dtype=np.float32)
         radii = (ctypes.c_int * count)(*(len(part) - 1 for part in taps))
-        failed = call(library.packed(facts), count, weights.ctypes.data, radii)
+        failed = call(facts, count, weights.ctypes.data, radii)
         if failed == _NO_MEMORY:
             raise MemoryError("there is no memory for a few rows of pixels")
         return not failed
