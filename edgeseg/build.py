@@ -14,7 +14,9 @@ from edgeseg.backends.choose import backend_name, default_device
 from edgeseg.backends.revived import Revived
 from edgeseg.backends.watched import Watched, takes
 from edgeseg.config.effects import PluginEffect, ReplaceEffect
-from edgeseg.config.schema import Config, DecodeConfig, PublishConfig, RecordConfig, RetentionConfig, StreamConfig
+from edgeseg.config.outputs import PublishConfig, RecordConfig, RetentionConfig
+from edgeseg.config.schema import Config, StreamConfig
+from edgeseg.config.source import DecodeConfig
 from edgeseg.encoding.command import EncoderSettings
 from edgeseg.errors import ConfigError
 from edgeseg.ffmpeg import find_ffmpeg

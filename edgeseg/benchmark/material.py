@@ -15,7 +15,7 @@ from edgeseg.benchmark.encoding import LoneEncoder
 from edgeseg.benchmark.settings import Played
 from edgeseg.build import build_source
 from edgeseg.config import StreamConfig
-from edgeseg.config.schema import SourceConfig
+from edgeseg.config.source import SourceConfig
 from edgeseg.encoding.command import EncoderSettings
 from edgeseg.encoding.matroska import RawFormat
 from edgeseg.errors import SourceError

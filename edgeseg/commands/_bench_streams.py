@@ -115,7 +115,7 @@ def _config(given: argparse.Namespace) -> Config:
 
 def _chosen(config: Config, given: argparse.Namespace) -> dict[str, StreamConfig]:
     """The streams to measure, with the clip for a source where there is one."""
-    from edgeseg.config.schema import SourceConfig
+    from edgeseg.config.source import SourceConfig
     from edgeseg.config.values import guess
 
     for name in given.stream:

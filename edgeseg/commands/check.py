@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeseg import log
 from edgeseg.config import Config, StreamConfig, load_config, show, warnings
 from edgeseg.config.effects import OverlayEffect, ReplaceEffect
-from edgeseg.config.schema import RecordConfig
+from edgeseg.config.outputs import RecordConfig
 from edgeseg.config.values import hex_colour
 from edgeseg.errors import EXIT_OK, EXIT_UNEXPECTED
 from edgeseg.redact import redact, redact_url

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from edgeseg.config.effects import PassthroughEffect
+from edgeseg.config.outputs import PublishConfig, RecordConfig
 from edgeseg.config.problems import Path, path_text
-from edgeseg.config.schema import Config, EncoderConfig, PublishConfig, RecordConfig, SourceConfig, StreamConfig
+from edgeseg.config.schema import Config, EncoderConfig, StreamConfig
+from edgeseg.config.source import SourceConfig
 from edgeseg.presence import PREROLL_BYTES
 
 PUBLISH_SCHEMES = ("rtmp", "rtmps", "rtsp", "srt")

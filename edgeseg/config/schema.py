@@ -8,27 +8,24 @@ Paths are absolute, sizes are (width, height), rates are fractions, bit rates ar
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator, model_validator
 
-from edgeseg import plugins
-from edgeseg.config.amounts import MaybeAmount, MaybeDuration
 from edgeseg.config.effects import BlurEffect, Effect
+from edgeseg.config.installed import plugin_name
 from edgeseg.config.model import Section
+from edgeseg.config.outputs import OutputConfig, PublishConfig, RecordConfig, RetentionConfig
+from edgeseg.config.source import SourceConfig
 from edgeseg.config.values import (
-    AnyPath,
     Bitrate,
     Flag,
     MaybePath,
-    MaybeRate,
-    MaybeSize,
     MaybeText,
     Options,
     RateOrSource,
     SizeOrSource,
     Text,
-    guess,
     number,
     one_of,
     optional,
@@ -41,7 +38,6 @@ from edgeseg.config.values import (
 
 Level = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
-Transport = Literal["tcp", "udp"]
 Precision = Literal["auto", "f32", "bf16", "f16"]
 Sampling = Literal["auto", "host", "graph"]
 OnMaskLoss = Literal["cover", "uncovered"]
@@ -50,15 +46,9 @@ Timestamps = Literal["source", "constant"]
 Profile = Literal["quality", "balanced", "light"]
 Codec = Literal["libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "h264_v4l2m2m"]
 Fallback = Literal[None, "libx264"]
-HwAccel = Literal[None, "vaapi", "qsv", "v4l2m2m", "cuda"]
-DecodeFallback = Literal[None, "software"]
-Container = Literal["mp4", "mkv", "ts"]
 Audio = Literal["auto", "none", "silence"]
-When = Literal["always", "on_presence"]
-Cut = Literal["duration", "clock"]
 
 _STREAM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MODEL_FILE = re.compile(r".*\.(xml|onnx|tflite|pb|pdmodel|yaml)$", re.IGNORECASE)
 
 
@@ -77,71 +67,6 @@ class LogConfig(Section):
     may_be_empty: ClassVar[bool] = True
     level: Annotated[Level, one_of(Level)] = "info"
     format: Annotated[LogFormat, one_of(LogFormat)] = "text"
-
-
-class DecodeConfig(Section):
-    """Where the pictures of a source are decoded: in the daemon, or in a child, which is what hardware needs."""
-
-    may_be_empty: ClassVar[bool] = True
-    child: Flag = False
-    hwaccel: Annotated[HwAccel, one_of(HwAccel)] = None
-    device: MaybeText = None
-    fallback: Annotated[DecodeFallback, one_of(DecodeFallback)] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _child_in_short(cls, data: Any) -> Any:
-        """A bare value is the hardware, or ``child`` for none; hardware is always in a child."""
-        if data == "child":
-            return {"child": True}
-        data = {"hwaccel": data} if isinstance(data, str) else data
-        if isinstance(data, dict) and data.get("hwaccel") is not None and "child" not in data:
-            return {**data, "child": True}
-        return data
-
-
-class SourceConfig(Section):
-    """Where the pictures of one stream come from."""
-
-    short_key: ClassVar[str] = "url"
-    type: Text = "auto"
-    url: Annotated[str, PlainValidator(parse_text)] = Field(default="", repr=False)
-    loop: Flag = False
-    realtime: Flag = True
-    rtsp_transport: Annotated[Transport, one_of(Transport)] = "tcp"
-    open_timeout_s: Annotated[float, number(0, 600, above=True)] = 10.0
-    read_timeout_s: Annotated[float, number(0, 600, above=True)] = 10.0
-    audio: Flag = True
-    input_format: MaybeText = None
-    size: MaybeSize = None
-    fps: MaybeRate = None
-    decode: DecodeConfig = DecodeConfig()
-    options: Options = Field(default={}, repr=False)
-
-    @property
-    def kind(self) -> str:
-        """The source plug-in that opens it: ``type``, or what ``url`` looks like when that is ``auto``."""
-        return self.type if self.type != "auto" else _kind_of(self.url)
-
-    @field_validator("type", mode="after")
-    @classmethod
-    def _installed(cls, value: str) -> str:
-        return _plugin_name("sources", "source", value, "auto")
-
-    @field_validator("url", mode="after")
-    @classmethod
-    def _absolute(cls, value: str, info: ValidationInfo) -> str:
-        if value == "test":
-            return "test:"
-        kind = info.data.get("type", "auto")
-        kind = _kind_of(value) if kind == "auto" else kind
-        return resolve_path(value, info) if kind in ("av", "v4l2") and not _SCHEME.match(value) else value
-
-    @model_validator(mode="after")
-    def _has_url(self) -> SourceConfig:
-        if not self.url and self.kind in ("auto", "av", "v4l2"):
-            raise ValueError("needs a url")
-        return self
 
 
 def _slate_text(value: object) -> str:
@@ -177,7 +102,7 @@ class ModelConfig(Section):
     @field_validator("backend", mode="after")
     @classmethod
     def _installed(cls, value: str) -> str:
-        return _plugin_name("backends", "backend", value, "auto")
+        return plugin_name("backends", "backend", value, "auto")
 
 
 def _smooth_step(value: object) -> tuple[float, float] | None:
@@ -257,63 +182,6 @@ class EncoderConfig(Section):
     threads: Annotated[int | Literal["auto"], word_or("auto", whole(1, 64))] = "auto"
     device: MaybeText = None
     options: Options = Field(default={}, repr=False)
-
-
-class PublishConfig(Section):
-    """One place that the stream is sent to, or, with ``listen``, served at."""
-
-    short_key: ClassVar[str] = "url"
-    url: Text = Field(repr=False)
-    name: MaybeText = None
-    listen: Flag = False
-
-
-class RetentionConfig(Section):
-    """How much of all recordings together is kept; null is no limit."""
-
-    may_be_empty: ClassVar[bool] = True
-    keep: MaybeDuration = None
-    max_size: MaybeAmount = None
-    min_free: MaybeAmount = None
-
-
-class RecordConfig(Section):
-    """The folder that segments are written to, and how much of them is kept there; null is no limit."""
-
-    short_key: ClassVar[str] = "directory"
-    directory: AnyPath
-    segment_s: Annotated[float, number(1, 86_400)] = 60.0
-    cut: Annotated[Cut, one_of(Cut)] = "duration"
-    container: Annotated[Container, one_of(Container)] = "mp4"
-    when: Annotated[When, one_of(When)] = "always"
-    pre_roll_s: Annotated[float, number(0, 60)] = 5.0
-    post_roll_s: Annotated[float, number(0, 600)] = 5.0
-    keep: MaybeDuration = None
-    max_size: MaybeAmount = None
-    min_free: MaybeAmount = 200_000_000
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_a_folder(cls, data: Any) -> Any:
-        if data in get_args(When):
-            raise ValueError(f"needs a folder (write {{directory: …, when: {data}}})")
-        return data
-
-
-class OutputConfig(Section):
-    """An output of another package, found by its entry point; ``options`` are passed to it."""
-
-    short_key: ClassVar[str] = "type"
-    type: Text
-    options: dict[str, Any] = Field(default={}, repr=False)
-
-    @field_validator("type", mode="after")
-    @classmethod
-    def _installed(cls, value: str) -> str:
-        if value in ("publish", "listen", "record"):
-            key = "record" if value == "record" else "publish"
-            raise ValueError(f"{value!r} is built in (write it under {key!r} instead)")
-        return _plugin_name("outputs", "output", value)
 
 
 def _as_list(value: object) -> object:
@@ -396,16 +264,3 @@ class Config(Section):
     @classmethod
     def _absolute(cls, value: str, info: ValidationInfo) -> str:
         return resolve_path(value, info) if "/" in value else value
-
-
-def _kind_of(url: str) -> str:
-    if url == "test" or url.startswith("test:"):
-        return "test"
-    return "v4l2" if url.startswith(("/dev/video", "/dev/v4l/", "v4l2:")) else "av"
-
-
-def _plugin_name(kind: str, word: str, value: str, *extra: str) -> str:
-    known = [*extra, *plugins.names(kind)]
-    if value not in known:
-        raise ValueError(f"no {word} is called {quoted(value)} {guess(value, known)}")
-    return value

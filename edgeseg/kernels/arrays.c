@@ -23,12 +23,12 @@ static int is_plane(const array *from) {
     return width == 1 || from->strides[1] == 1;
 }
 
-/* Fills ``planes`` from ``count`` arrays: u8 [height, width], with rows of neighbouring bytes, and from the one with the
- * number ``written`` on writeable. Returns 0, or the number of the first that is not such, counted from 1. */
+/* Fills ``planes`` from ``count`` arrays: u8 [height, width], with rows of neighbouring bytes, and the last ``written`` of
+ * them writeable. Returns 0, or the number of the first that is not such, counted from 1. */
 int edgeseg_planes(const array *const *arrays, int count, int written, plane *planes) {
     for (int i = 0; i < count; i++) {
         const array *from = arrays[i];
-        if (!is_plane(from) || (i >= written && !(from->flags & WRITEABLE))) return i + 1;
+        if (!is_plane(from) || (i >= count - written && !(from->flags & WRITEABLE))) return i + 1;
         planes[i] = (plane){from->data, from->strides[0], from->shape[1], from->shape[0]};
     }
     return 0;

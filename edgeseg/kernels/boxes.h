@@ -17,9 +17,8 @@ static inline void add_pairs(const uint8_t *restrict row, ptrdiff_t count, uint1
     }
 }
 
-/* Sums of two by two pixels, times 2 to the power of ``shift``, in the place of what is there. */
-static inline void sum_squares(const uint8_t *restrict row, ptrdiff_t stride, ptrdiff_t count, int shift,
-                               uint16_t *restrict sums) {
+/* Sums of two by two pixels, in the place of what is there. */
+static inline void sum_squares(const uint8_t *restrict row, ptrdiff_t stride, ptrdiff_t count, uint16_t *restrict sums) {
     const uint8_t *restrict below = row + stride;
     fetch(row, stride, 2 * count);
     fetch(below, stride, 2 * count);
@@ -27,7 +26,7 @@ static inline void sum_squares(const uint8_t *restrict row, ptrdiff_t stride, pt
         uint16_t one, two;
         memcpy(&one, row + 2 * x, sizeof one);
         memcpy(&two, below + 2 * x, sizeof two);
-        sums[x] = (uint16_t)(((one & 255) + (one >> 8) + (two & 255) + (two >> 8)) << shift);
+        sums[x] = (uint16_t)((one & 255) + (one >> 8) + (two & 255) + (two >> 8));
     }
 }
 
@@ -51,7 +50,7 @@ static inline const uint16_t *sum_boxes(const plane *from, ptrdiff_t number, ptr
     ptrdiff_t sums = box_width > 1 ? count * (box_width / 2) : count;
     ptrdiff_t y = 0;
     if (box_width > 1 && box_height > 1) {
-        sum_squares(row, from->stride, sums, 0, one);
+        sum_squares(row, from->stride, sums, one);
         y = 2, row += 2 * from->stride;
     } else {
         memset(one, 0, (size_t)sums * sizeof *one);

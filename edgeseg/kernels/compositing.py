@@ -29,7 +29,7 @@ def load(name: str) -> Blend | None:
         return None
     call.argtypes = (ctypes.c_void_p, ctypes.c_int)
     call.restype = ctypes.c_int
-    planes = library.planes_of(name)
+    planes_of = library.planes_of(name)
 
     def blend(keep: Sequence[U8], other: Sequence[U8], alpha: U8, out: Sequence[U8]) -> None:
         count = len(out)
@@ -38,7 +38,7 @@ def load(name: str) -> Blend | None:
         for above, target in zip(keep, out, strict=True):
             if above.shape != target.shape:
                 raise ValueError(f"planes {above.shape} cannot be kept in {target.shape}")
-        if call(planes((alpha, *keep, *other, *out), count), count):
+        if call(planes_of((alpha, *keep, *other, *out), count), count):
             raise MemoryError("there is no memory for a few rows of pixels")
 
     return blend

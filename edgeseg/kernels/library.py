@@ -56,7 +56,7 @@ def planes_of(name: str) -> Planes:
         count = len(told)
         facts = (ctypes.c_char * (count * _PLANE_BYTES))()
         addresses = struct.pack(f"{count}P", *[_address(capsule, None) for capsule in told])
-        wrong = look(addresses, count, count - written, facts)
+        wrong = look(addresses, count, written, facts)
         if wrong:
             raise ValueError(_why(arrays[wrong - 1]))
         return facts

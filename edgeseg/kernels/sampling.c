@@ -38,14 +38,9 @@ static const int16_t *boxes_of(reducer *of, ptrdiff_t number, ptrdiff_t neighbou
         if (of->held[slot] == number) return of->boxes[slot];
     }
     int slot = of->held[0] == neighbour ? 1 : 0;
+    const uint16_t *sums = sum_boxes(of->from, number, of->box_width, of->box_height, of->cells, of->sums, of->halved);
     int16_t *means = of->boxes[slot];
-    if (of->box_width == 2 && of->box_height == 2) { /* by far the most, and so at once */
-        const uint8_t *row = of->from->pixels + 2 * number * of->from->stride;
-        sum_squares(row, of->from->stride, of->cells, of->shift, (uint16_t *)means);
-    } else {
-        to_means(sum_boxes(of->from, number, of->box_width, of->box_height, of->cells, of->sums, of->halved), of->cells,
-                 of->shift, means);
-    }
+    to_means(sums, of->cells, of->shift, means);
     means[of->cells] = means[of->cells - 1]; /* the neighbour of the last one */
     of->held[slot] = number;
     return means;

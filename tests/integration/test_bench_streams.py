@@ -19,7 +19,8 @@ from edgeseg.benchmark.figures import FLOOR, STAGES
 from edgeseg.benchmark.settings import Played
 from edgeseg.cli import main
 from edgeseg.config import StreamConfig
-from edgeseg.config.schema import EncoderConfig, SourceConfig
+from edgeseg.config.schema import EncoderConfig
+from edgeseg.config.source import SourceConfig
 from edgeseg.errors import SourceError
 from edgeseg.ffmpeg import find_ffmpeg
 from tests.clips import make_clip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.config.schema import SourceConfig
+from edgeseg.config.source import SourceConfig
 from edgeseg.errors import SourceError
 from edgeseg.sources._cameras import advice, cameras, find_camera
 from edgeseg.sources.v4l2 import V4l2Source

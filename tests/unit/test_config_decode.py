@@ -9,7 +9,7 @@ import pytest
 
 from edgeseg.build import build_source
 from edgeseg.config import Config, load_config
-from edgeseg.config.schema import DecodeConfig
+from edgeseg.config.source import DecodeConfig
 from edgeseg.errors import ConfigError
 from edgeseg.ffmpeg import find_ffmpeg
 from edgeseg.sources.decode_command import DecodeSettings

@@ -212,6 +212,6 @@ def _file(wire: bytes) -> Any:
 
 
 def test_the_configuration_offers_what_there_is() -> None:
-    from edgeseg.config.schema import HwAccel
+    from edgeseg.config.source import HwAccel
 
     assert set(HwAccel.__args__) == {None, *HWACCELS}

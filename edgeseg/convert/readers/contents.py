@@ -76,7 +76,7 @@ def _archive(path: Path) -> Content:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:  # the second: zipfile's for newer kinds of ZIP
         raise ModelError(f"{path} is cut off or damaged: {exc}") from exc
     plain = set(names)
     inner = {name.partition("/")[2] for name in names}  # PyTorch puts all under one folder of any name

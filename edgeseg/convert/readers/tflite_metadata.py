@@ -59,6 +59,7 @@ def _labels(outputs: list[Table], archive: Path) -> dict[str, Any]:
                     continue
                 lines = files.read(name).decode("utf-8").splitlines()
         except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+            # RuntimeError is zipfile's for what is encrypted, NotImplementedError for what it cannot unpack.
             continue  # an archive that cannot be read names no class
         while lines and not lines[-1].strip():
             lines.pop()
