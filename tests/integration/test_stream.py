@@ -142,11 +142,12 @@ def test_the_slate_comes_before_the_first_picture_where_the_size_is_known(size: 
         rig.stream.play(Absent(lambda: wait_until(slates, 10, "two slates") if size else None))
     assert rig.status.state is not State.RUNNING
     assert slates() == (size is not None)
-    rig.stream.play(FakeSource([picture(0, (96, 64), colour=Colour())], live=True))
+    # Several: the first one is left out when a slate of the same moment overtakes it.
+    rig.stream.play(FakeSource([picture(ms, (96, 64), colour=Colour()) for ms in (0, 40, 80)], live=True))
     rig.stream.finish()
     times = rig.viewer.times()
     assert times == sorted(set(times))
-    assert rig.status.frames[("encode", "out")] == 1
+    assert 1 <= rig.status.frames[("encode", "out")] <= 3
     assert rig.status.encoder_starts == 1
     assert decoded(rig) == len(times)
 
