@@ -25,7 +25,8 @@ class PacketWriter:
     def __init__(self, stream: VideoStream) -> None:
         self._sink = _Sink()
         # The experimental version carries side data: parameters that change in the middle are such.
-        options = {"strict": "experimental", "flush_packets": "1", "write_index": "0"}
+        # A syncpoint is for who seeks, and whoever reads one keeps it for good: hundreds of megabytes a day.
+        options = {"strict": "experimental", "flush_packets": "1", "write_index": "0", "syncpoints": "none"}
         self._muxer = av.open(self._sink, "w", format="nut", options=options)
         self._track = self._muxer.add_stream_from_template(stream, opaque=True)
         self._track.time_base = stream.time_base or Fraction(1, 90_000)

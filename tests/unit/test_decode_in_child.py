@@ -195,6 +195,15 @@ def test_times_come_back_as_they_were(clip: Path, shift: Callable[[int, int], in
     assert back == sent
 
 
+def test_the_wire_has_no_syncpoints(tmp_path: Path) -> None:
+    """A child that ran for a month would know the place of each since it began."""
+    with av.open(str(make_clip(tmp_path / "long.mp4", size="640x480", seconds=4))) as container:
+        writer = PacketWriter(container.streams.video[0])
+        wire = b"".join([writer.wire(packet) for packet in container.demux(video=0) if packet.size])
+    assert len(wire) > 1 << 17  # else nobody would set any
+    assert wire.count(b"NK\xe4\xad\xee\xca\x45\x69") == 1  # which the header ends with
+
+
 def test_a_guess_means_nothing_where_there_are_no_times(clip: Path) -> None:
     with av.open(str(clip)) as container:
         writer = PacketWriter(container.streams.video[0])
