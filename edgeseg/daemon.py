@@ -63,7 +63,7 @@ class Daemon:
         """Run until there is no more to do; ``on_ready`` is called when models and HTTP are up.
 
         Raises:
-            ConfigError: the HTTP port cannot be had.
+            ConfigError, ListenError: the HTTP port cannot be had.
         """
         self._install_signals()
         with contextlib.ExitStack() as stack:

@@ -48,6 +48,10 @@ class ConfigError(EdgesegError):
         super().__init__("\n".join(self.problems), hint=hint)
 
 
+class ListenError(EdgesegError):
+    """An address cannot be listened on at the moment: it is taken, or the network is not up."""
+
+
 class StreamError(EdgesegError):
     """One stream cannot go on; the others do. The supervisor retries unless it is permanent."""
 
@@ -61,6 +65,12 @@ class ModelError(StreamError):
 
     exit_code = EXIT_MODEL
     permanent = True
+
+
+class DeviceError(ModelError):
+    """The device that a model is to run on is not there, or not yet: drivers and sticks may come late at boot."""
+
+    exit_code = EXIT_UNEXPECTED
 
 
 class InferenceError(StreamError):

@@ -19,6 +19,7 @@ from edgeseg.errors import ModelError
 from edgeseg.ovruntime import ov, reason
 from edgeseg.types import PlaneFormat, Recipe
 
+_ACCELERATORS = ("GPU", "NPU")  # whose drivers may come up after us
 _CONTAINERS = ("AUTO", "HETERO", "MULTI", "BATCH")  # name other devices after a colon
 _PRECISIONS = ("auto", "f32", "bf16", "f16")
 
@@ -129,7 +130,7 @@ def _check_device(device: str) -> None:
     families = {entry.partition(".")[0] for entry in available}
     for entry in asked:
         if entry not in available and entry not in families:
-            raise no_device(entry, available)
+            raise no_device(entry, available, may_come=entry.partition(".")[0] in _ACCELERATORS)
 
 
 def _compile(wanted: Wanted) -> Any:

@@ -17,7 +17,7 @@ from edgeseg.backends.engine import Array
 from edgeseg.backends.engine_backend import EngineBackend
 from edgeseg.backends.fit import picture_shape
 from edgeseg.backends.litert import LiteRtEngine, compiled_for_edgetpu
-from edgeseg.errors import ModelError
+from edgeseg.errors import DeviceError, ModelError
 from edgeseg.types import Recipe
 
 LIBRARY = "libedgetpu.so.1"
@@ -153,7 +153,7 @@ def _refused(device: str, wanted: str, said: str, root: Path) -> ModelError:
         fitting = fitting[int(index) : int(index) + 1]
     if not fitting:
         which = f"device {device!r}" if wanted else "Edge TPU"
-        return ModelError(f"no {which} on this machine", hint=f"available: {_names(found)}")
+        return DeviceError(f"no {which} on this machine", hint=f"available: {_names(found)}")
     if not any(tpu.node.exists() for tpu in fitting):
         return ModelError(
             f"the Edge TPU at {fitting[0].node} is plugged in, but hidden from this process",
@@ -166,7 +166,7 @@ def _refused(device: str, wanted: str, said: str, root: Path) -> ModelError:
             f"no permission to use the Edge TPU at {closed[0].node}",
             hint=f"the user has to be in the group {group}, to which libedgetpu's udev rules give it",
         )
-    return ModelError(
+    return DeviceError(
         f"the Edge TPU at {fitting[0].node} could not be opened{f': {said}' if said else ''}",
         hint="another process may hold it; if none does, unplug it once",
     )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import InferenceError, ModelError
+from edgeseg.errors import DeviceError, InferenceError, ModelError
 from edgeseg.types import Quantization
 
 Array = npt.NDArray[Any]
@@ -57,6 +57,7 @@ def check_arrays(where: object, ports: Sequence[Port], arrays: Sequence[Array]) 
             )
 
 
-def no_device(device: str, available: Sequence[str]) -> ModelError:
-    """What to say when a backend is asked for a device that it does not have."""
-    return ModelError(f"no device {device!r} on this machine", hint=f"available: {', '.join(available)}")
+def no_device(device: str, available: Sequence[str], *, may_come: bool = False) -> ModelError:
+    """What to say when a backend is asked for a device that it does not have; a DeviceError if it ``may_come``."""
+    kind = DeviceError if may_come else ModelError
+    return kind(f"no device {device!r} on this machine", hint=f"available: {', '.join(available)}")

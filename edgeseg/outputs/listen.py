@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
+from edgeseg.backoff import Backoff
 from edgeseg.errors import OutputError
 from edgeseg.outputs import rtmp
 from edgeseg.outputs.feed import DropLog, TagSource
@@ -26,9 +27,11 @@ _log = logging.getLogger(__name__)
 _DEFAULT_PORT = 1935
 _POLL_S = 0.25
 _WELCOME_S = 8.0
+# Programs end, and networks come up.
+_PASSING = {errno.EADDRINUSE, errno.EADDRNOTAVAIL}
 _HINTS = {
-    errno.EADDRINUSE: "another program has the port; choose a free one",
-    errno.EADDRNOTAVAIL: "the box has no such address",
+    errno.EADDRINUSE: "another program has the port",
+    errno.EADDRNOTAVAIL: "the box has no such address; is the network up?",
     errno.EACCES: "ports below 1024 are for root; choose a higher one",
 }
 
@@ -37,8 +40,8 @@ class Listen:
     """A listening RTMP address. Players see the last keyframe at once and the live picture from then on.
 
     Made like a ``Feed`` (``start`` and ``close``), but it takes nothing from the hub while nobody watches: each viewer
-    has a thread, a queue and a timeline of its own, and one that does not read is dropped after ``stall_s``. A taken
-    port is a permanent failure of this output (FAILED), told once in ``status.reason``.
+    has a thread, a queue and a timeline of its own, and one that does not read is dropped after ``stall_s``. An address
+    that is taken or not there yet is tried again; one that is not allowed is a permanent failure (FAILED).
 
     Args:
         url: ``rtmp://host[:port]/app/path``; a player has to give the same app and path.
@@ -47,6 +50,7 @@ class Listen:
         max_viewers: connections beyond are closed at once.
         queue_s: how far a viewer may lag before pictures are dropped.
         stall_s: how long a viewer may take nothing.
+        backoff: the waits between tries to listen.
 
     Raises:
         OutputError: permanent, when the URL is not one to listen at.
@@ -61,6 +65,7 @@ class Listen:
         max_viewers: int = 4,
         queue_s: float = 2.0,
         stall_s: float = 4.0,
+        backoff: Backoff | None = None,
     ) -> None:
         parts = urlsplit(url)
         app, _, playpath = unquote(parts.path).strip("/").partition("/")
@@ -75,6 +80,7 @@ class Listen:
         self._max_viewers = max_viewers
         self._queue_s = queue_s
         self._stall_s = stall_s
+        self._backoff = backoff or Backoff()
         self._drops = DropLog(name, status)
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -87,20 +93,9 @@ class Listen:
 
     def start(self, source: TagSource) -> None:
         """Bind and begin to accept. Never raises: see ``status``."""
-        try:
-            self._listener = self._bind()
-        except OSError as exc:
-            host, port = self._address
-            hint = _HINTS.get(exc.errno or 0, "check the host and the port")
-            problem = OutputError(f"cannot listen at {host}:{port}: {exc.strerror}", hint=hint, permanent=True)
-            self.status.state, self.status.reason = State.FAILED, str(problem)
-            _log.error("%s: %s", self._name, problem)
-            return
-        self._thread = threading.Thread(target=self._accept, args=(source,), name=self._name, daemon=True)
-        self._thread.start()
-        self.status.starts += 1
-        self.status.state = State.RUNNING
-        _log.info("%s: listening at %s", self._name, self.status.where)
+        if self._listens() or self.status.state is State.BACKING_OFF:
+            self._thread = threading.Thread(target=self._run, args=(source,), name=self._name, daemon=True)
+            self._thread.start()
 
     def close(self, timeout_s: float = 3.0) -> None:
         """Send every viewer what is queued and the end of the stream, then stop listening."""
@@ -115,6 +110,33 @@ class Listen:
             self._listener.close()
         if self.status.state is not State.FAILED:
             self.status.state = State.STOPPED
+
+    def _run(self, source: TagSource) -> None:
+        while self.status.state is State.BACKING_OFF:
+            if self._closing.wait(self._backoff.next_s(0.0)):
+                return
+            self._listens()
+        if self._listener is not None:
+            self._accept(source, self._listener)
+
+    def _listens(self) -> bool:
+        """Try to listen; why it does not is in ``status``, and in the log when it is news."""
+        try:
+            self._listener = self._bind()
+        except OSError as exc:
+            passing = isinstance(exc, socket.gaierror) or exc.errno in _PASSING
+            host, port = self._address
+            hint = _HINTS.get(exc.errno or 0, "check the host and the port")
+            problem = OutputError(f"cannot listen at {host}:{port}: {exc.strerror}", hint=hint, permanent=not passing)
+            if self.status.reason != str(problem):
+                _log.error("%s: %s%s", self._name, problem, "; trying again until it works" if passing else "")
+            self.status.state = State.BACKING_OFF if passing else State.FAILED
+            self.status.reason = str(problem)
+            return False
+        self.status.starts += 1
+        self.status.state, self.status.reason = State.RUNNING, ""
+        _log.info("%s: listening at %s", self._name, self.status.where)
+        return True
 
     def _bind(self) -> socket.socket:
         host, port = self._address
@@ -132,11 +154,10 @@ class Listen:
             raise
         return listener
 
-    def _accept(self, source: TagSource) -> None:
-        assert self._listener is not None
+    def _accept(self, source: TagSource, listener: socket.socket) -> None:
         while not self._closing.is_set():
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except TimeoutError:
                 continue
             except OSError as exc:  # out of descriptors, or a connection that is gone already

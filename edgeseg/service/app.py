@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from edgeseg.errors import ConfigError
+from edgeseg.errors import ConfigError, EdgesegError, ListenError
 from edgeseg.status import DaemonStatus, StreamView
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class HttpService:
         """Listen. Requests are answered from ``start`` on, or a second later. More than once is once.
 
         Raises:
-            ConfigError: the address cannot be listened on.
+            ListenError: the address cannot be listened on, or not now.
+            ConfigError: this user may not listen on it.
         """
         if self._thread is not None:
             return
@@ -93,7 +94,8 @@ class HttpService:
         """Begin, unless that was done before, and wait until requests are answered.
 
         Raises:
-            ConfigError: the address cannot be listened on.
+            ListenError: the address cannot be listened on, or not now.
+            ConfigError: this user may not listen on it.
         """
         self.begin()
         self._wanted.set()
@@ -164,19 +166,22 @@ def _bind(family: int, address: str, port: int) -> socket.socket:
     return listening
 
 
-def _refusal(host: str, port: int, exc: OSError) -> ConfigError:
+def _refusal(host: str, port: int, exc: OSError) -> EdgesegError:
+    """What to say; a ListenError where it may be otherwise in a moment."""
     where = f"{host}:{port}"
     if isinstance(exc, socket.gaierror):
-        return ConfigError(
+        return ListenError(
             f"http.host: cannot listen on {host}: {exc.strerror}", hint="give an address of this machine"
         )
     if exc.errno == errno.EADDRINUSE:
-        return ConfigError(
+        return ListenError(
             f"http.port: cannot listen on {where}: another program uses this port",
             hint=f"choose another http.port, or find it with: ss -ltnp 'sport = :{port}'",
         )
     if exc.errno in {errno.EACCES, errno.EPERM}:
         return ConfigError(f"http.port: cannot listen on {where}: not allowed", hint="choose a port above 1023")
     if exc.errno == errno.EADDRNOTAVAIL:
-        return ConfigError(f"http.host: cannot listen on {host}: this machine has no such address")
+        return ListenError(
+            f"http.host: cannot listen on {host}: this machine has no such address", hint="is the network up?"
+        )
     return ConfigError(f"http.port: cannot listen on {where}: {os.strerror(exc.errno or 0)}")

@@ -16,7 +16,7 @@ import pytest
 
 from edgeseg.backends import compiled
 from edgeseg.backends.openvino import OpenVinoBackend
-from edgeseg.errors import ModelError
+from edgeseg.errors import EXIT_UNEXPECTED, DeviceError, ModelError
 from edgeseg.ovruntime import ov
 from edgeseg.recipes import find_model, load_recipe
 from edgeseg.types import Recipe
@@ -201,6 +201,13 @@ def test_broken_files(recipe: Recipe, file: str, content: bytes | None, sentence
 def test_settings_that_cannot_be(recipe: Recipe, backend: OpenVinoBackend, device: str, sentence: str) -> None:
     with pytest.raises(ModelError, match=sentence):
         backend.load(recipe, device)
+
+
+def test_an_accelerator_that_is_not_there_may_come(recipe: Recipe) -> None:
+    """Its driver may come up after us: the daemon ends with a code that systemd starts it again for."""
+    with pytest.raises(DeviceError, match=r"no device 'NPU\.9'") as caught:
+        OpenVinoBackend().load(recipe, "NPU.9")
+    assert caught.value.exit_code == EXIT_UNEXPECTED
 
 
 def test_compiled_models_are_kept_when_asked_for(recipe: Recipe, tmp_path: Path) -> None:

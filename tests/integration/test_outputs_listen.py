@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeseg.backoff import Backoff
 from edgeseg.encoding.hub import Hub
 from edgeseg.errors import OutputError
 from edgeseg.ffmpeg import find_ffmpeg
@@ -108,18 +109,43 @@ def test_a_stream_that_starts_after_its_viewer(served: Served, flv: Path, tmp_pa
     assert numbers_in(tmp_path / "seen.flv") == list(range(SECONDS * FPS))
 
 
-def test_a_taken_port_is_one_clear_permanent_failure(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_taken_port_is_told_once_and_tried_until_it_is_free(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     status = OutputStatus("listen", "listen", "rtmp://…")
-    second = Listen(served.url, name="porch/listen", status=status)
+    tries = Counted(first_s=0.02, longest_s=0.02)
+    second = Listen(served.url, name="porch/listen", status=status, backoff=tries)
     second.start(served.hub)
-    assert status.state is State.FAILED
-    assert status.reason == (
-        f"cannot listen at 127.0.0.1:{served.port}: Address already in use"
-        " (another program has the port; choose a free one)"
-    )
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    wait_until(lambda: tries.count >= 3, what="some tries")
+    assert status.state is State.BACKING_OFF
+    reason = f"cannot listen at 127.0.0.1:{served.port}: Address already in use (another program has the port)"
+    assert status.reason == reason
+    served.listen.close()
+    wait_until(lambda: status.state is State.RUNNING, what="the port")
+    assert status.reason == ""
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        f"porch/listen: {reason}; trying again until it works"
+    ]
     second.close()
-    assert status.state is State.FAILED
+    assert status.state is State.STOPPED
+
+
+def test_an_address_that_is_not_there_yet_does_not_hold_up_the_end(served: Served) -> None:
+    status = OutputStatus("listen", "listen", "rtmp://…")
+    early = Listen("rtmp://192.0.2.7:1935/live/door", name="porch/listen", status=status)
+    early.start(served.hub)
+    assert status.state is State.BACKING_OFF
+    assert status.reason.endswith("(the box has no such address; is the network up?)")
+    early.close()
+    assert status.state is State.STOPPED
+
+
+class Counted(Backoff):
+    """Counts the waits."""
+
+    count = 0
+
+    def next_s(self, ran_s: float) -> float:
+        self.count += 1
+        return super().next_s(ran_s)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/live/door", "rtmp://127.0.0.1:1935/", "rtmp:///live"])
