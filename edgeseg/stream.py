@@ -140,11 +140,11 @@ class Stream:
             placement.sample_aspect_ratio,
             audio.audio,
         )
+        if self._idle is not None and not source_format.live:
+            self._idle.stop()  # what is not live waits, and loses nothing: not even to a slate's encoder, which drops
         pool = self._encoder_for(raw, when_full)
         if self._idle is not None and source_format.live:
             self._idle.start()
-        elif self._idle is not None:
-            self._idle.stop()  # what is not live waits, and loses nothing
         self._stages.start_anew()
         self._timeline.restart(live=source_format.live)
         throttle = self._throttle if source_format.live else None  # a file waits: it is late, not too fast

@@ -8,6 +8,8 @@ from fractions import Fraction
 _JUMP_S = 10.0
 # A file says so itself when nothing happened for hours; beyond this it is damaged.
 _FILE_JUMP_S = 86_400.0
+# After a jump back, what lies further ahead of the pictures is the sound that they have jumped away from.
+_AHEAD_MS = 1000
 
 
 class Timeline:
@@ -23,6 +25,7 @@ class Timeline:
         self._last_ms = -1
         self._last_audio_ms = -1
         self._run_ms = 0
+        self._unsure_until_ms = 0
         self._live = False
         self._last_time_s: float | None = None
         self._last_arrival = 0.0
@@ -49,11 +52,13 @@ class Timeline:
         """The output time in ms of a picture that arrived at ``arrival`` (monotonic seconds). Always grows."""
         time_s = pts * time_base.numerator / time_base.denominator
         with self._lock:
-            if self._offset_ms is None or self._jumped(time_s):
+            jumped = self._offset_ms is not None and self._jumped(time_s)
+            if self._offset_ms is None or jumped:
                 gap_ms = round((arrival - self._last_arrival) * 1000) if self._last_ms >= 0 else 0
                 start_ms = self._last_ms + max(1, gap_ms) if self._last_ms >= 0 else 0
                 self._offset_ms = (start_ms - pts * time_base * 1000).as_integer_ratio()
                 self._run_ms = start_ms
+                self._unsure_until_ms = start_ms + round(_JUMP_S * 1000) if jumped else 0
             ms = max(self._last_ms + 1, _placed(pts, time_base, self._offset_ms))
             self._last_ms, self._last_time_s, self._last_arrival = ms, time_s, arrival
             return ms
@@ -61,8 +66,8 @@ class Timeline:
     def audio(self, pts: int, time_base: Fraction) -> int | None:
         """The output time in ms of a sound packet; None for what cannot be placed and is to be left out.
 
-        That is sound before the first picture of a run, sound that would go back, and sound that has
-        jumped away from the pictures: it may have met a step of the camera's clock before they do.
+        That is sound before the first picture of a run, sound that would go back, and sound that has jumped away from
+        the pictures: it may meet a step of the camera's clock before they do, or after.
         """
         if self._offset_ms is None or self._last_time_s is None:
             return None
@@ -70,6 +75,8 @@ class Timeline:
             return None
         ms = _placed(pts, time_base, self._offset_ms)
         if ms < self._run_ms or ms <= self._last_audio_ms:
+            return None
+        if self._last_ms < self._unsure_until_ms and ms > self._last_ms + _AHEAD_MS:
             return None
         self._last_audio_ms = ms
         return ms

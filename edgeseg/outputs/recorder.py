@@ -378,4 +378,5 @@ def _late_ms(event: Event, start_ms: int) -> int:
 
 
 def _mount_point(directory: Path) -> Path:
-    return next(path for path in (directory, *directory.resolve().parents) if path.is_mount())
+    resolved = directory.resolve()  # a link is no mount, wherever it leads
+    return next(path for path in (resolved, *resolved.parents) if path.is_mount())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from edgeseg.redact import redact
 from edgeseg.status import DaemonStatus, StreamView
 from edgeseg.types import State
 
@@ -26,6 +27,6 @@ def not_ready(
             continue
         why = f"no new picture for {age_s:.1f} s" if status.last_output_at else "no picture yet"
         if detailed and status.reason:
-            why += f": {status.reason}"
+            why += f": {redact(status.reason)}"  # it may be a plug-in's own words
         late.append({"stream": name, "state": status.state.value, "why": why})
     return late

@@ -205,6 +205,7 @@ class Container:
 
     def close(self) -> None:
         self._decoder.close()
+        self._items = iter(())  # which would keep the decoder and its pictures until the garbage is collected
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._av.close()
 
@@ -247,7 +248,9 @@ class Container:
                 if packet.pts is not None and packet.size and not self._lacks_sound:
                     yield AudioPacket(self._sound(bytes(packet)), packet.pts, packet.time_base)
                 continue
-            yield from map(self._frame, self._decoder.decode(packet))
+            # A decoder takes an empty packet for the end. The end has no time; a picture that a driver lost has one.
+            if packet.size or (packet.pts is None and packet.dts is None):
+                yield from map(self._frame, self._decoder.decode(packet))
 
     def _packets(self, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
         try:

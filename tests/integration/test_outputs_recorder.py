@@ -22,7 +22,7 @@ from edgeseg.flv import retime
 from edgeseg.outputs.child import ChildDied
 from edgeseg.outputs.feed import Feed
 from edgeseg.outputs.index import INDEX, read_index
-from edgeseg.outputs.recorder import Recorder
+from edgeseg.outputs.recorder import Recorder, _mount_point
 from edgeseg.outputs.segments import measure, recordings
 from edgeseg.status import OutputStatus
 from edgeseg.types import State, StreamHeader, Tag, TagKind
@@ -213,6 +213,13 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path, clip: t
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match=r"cannot record to .*/file/below: a part of the path is a file \(check"):
         Recorder(tmp_path / "file" / "below", "door").open(clip[0])
+
+
+def test_a_link_to_a_disk_is_watched_where_it_leads(tmp_path: Path) -> None:
+    """A link is never mounted: taken for the disk, it would look as if that were gone for good."""
+    (tmp_path / "link").symlink_to("/proc")
+    assert _mount_point(tmp_path / "link") == _mount_point(Path("/proc")) == Path("/proc")
+    assert _mount_point(tmp_path / "link" / "self") == Path("/proc")
 
 
 def test_an_unknown_container_is_permanent(tmp_path: Path) -> None:

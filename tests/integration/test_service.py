@@ -148,6 +148,16 @@ def test_health_says_what_is_wrong(door: FakeStream) -> None:
         assert ask(service, "/readyz")[0].status == 503
 
 
+def test_health_keeps_secrets_of_a_plug_in(door: FakeStream) -> None:
+    """Everybody on this machine may ask without a token, and not every source redacts what it says."""
+    told = SilentStream()
+    told.status.reason = "cannot open rtsp://admin:geheim@camera/1"
+    with serving(told) as service:
+        body = ask(service, "/readyz")[1]
+    assert b"geheim" not in body
+    assert b"rtsp://***@camera/1" in body
+
+
 def test_a_stream_that_stops_is_noticed(door: FakeStream) -> None:
     silent = SilentStream()
     silent.status.state = State.RUNNING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -9,12 +10,15 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.packet import Packet
 
 from edgeseg.errors import SourceError
 from edgeseg.ffmpeg import find_ffmpeg
@@ -113,6 +117,47 @@ def test_the_same_as_in_this_process(name: str, tmp_path: Path) -> None:
         assert (ours.pts, ours.time_base, ours.colour) == (theirs.pts, theirs.time_base, theirs.colour)
         for plane, other in zip(ours.planes, theirs.planes):
             np.testing.assert_array_equal(plane, other)
+
+
+@pytest.mark.parametrize("decode", [None, CHILD], ids=["here", "in a child"])
+def test_a_picture_that_a_driver_lost_is_no_end(tmp_path: Path, decode: DecodeSettings | None) -> None:
+    """Video4Linux gives a packet without content for it, and so does the file; decoders take such a one for the end."""
+    whole = make_clip(tmp_path / "whole.mp4", video="-c:v libx264 -preset ultrafast -x264-params ref=1 -g 250 -bf 0")
+    with av.open(str(whole)) as source, av.open(str(tmp_path / "lost.nut"), "w") as target:
+        track = target.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+            lost = Packet(b"")
+            lost.pts, lost.dts, lost.time_base = packet.pts, packet.dts, packet.time_base
+            given = lost if number == 10 else packet
+            given.stream = track
+            target.mux_one(given)
+    starts: list[int] = []
+    lossy = AvSource(str(tmp_path / "lost.nut"), decode=decode)
+    try:
+        lossy.open()
+        count = 0
+        while lossy.read() is not None:
+            count += 1
+            starts += [pid for pid in decoders() if pid not in starts]
+    finally:
+        lossy.close()
+    assert count == 24
+    assert len(starts) == (decode is not None)
+
+
+@pytest.mark.parametrize("decode", [None, CHILD], ids=["here", "in a child"])
+def test_what_is_closed_is_gone_at_once(tmp_path: Path, decode: DecodeSettings | None) -> None:
+    """Not when the garbage is collected: the pictures of an HD decoder are 25 MB, and cameras come and go."""
+    source = AvSource(str(make_clip(tmp_path / "clip.mp4")), decode=decode)
+    gc.disable()
+    try:
+        source.open()
+        assert isinstance(source.read(), Frame)
+        container = weakref.ref(source._container)  # type: ignore[arg-type]
+        source.close()
+        assert container() is None
+    finally:
+        gc.enable()
 
 
 def test_sound_keeps_its_place(long_clip: Path) -> None:

@@ -165,6 +165,29 @@ def test_the_slate_comes_before_the_first_picture_where_the_size_is_known(size: 
     assert decoded(rig) == len(times)
 
 
+def test_no_slate_comes_into_the_encoder_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be started anew for the slate, and then drop what a file waits with."""
+    video = VideoSettings(size=(80, 60), realtime=False, fps=Fraction(25))
+    rig = Rig(video, slate=SlateSettings(after_s=0.05, fps=20, before_first=True))
+    begin = rig.stream._encoder_for
+
+    def begins_late(raw: RawFormat, when_full: WhenFull) -> CanvasPool:
+        if when_full is WhenFull.WAIT:
+            pool = begin(raw, when_full)
+            assert rig.stream._idle is not None
+            thread = rig.stream._idle._thread
+            assert thread is None or not thread.is_alive()
+            return pool
+        return begin(raw, when_full)
+
+    monkeypatch.setattr(rig.stream, "_encoder_for", begins_late)
+    with pytest.raises(SourceError, match="not there"):
+        rig.stream.play(Absent(lambda: wait_until(lambda: len(rig.viewer.times()) >= 1, 10, "a slate")))
+    rig.stream.play(FakeSource(pictures(5)))
+    rig.stream.finish()
+    assert rig.status.frames[("encode", "out")] == 5
+
+
 def sound(count: int) -> list[AudioPacket]:
     return [AudioPacket(SILENCE, n * 21, MS) for n in range(count)]
 

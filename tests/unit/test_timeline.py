@@ -108,6 +108,21 @@ def test_sound_goes_by_the_pictures_clock() -> None:
     assert line.audio(48_000 + 1_024, Fraction(1, 48_000)) == 21
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_sound_that_meets_a_jump_back_after_the_pictures_do(live: bool) -> None:
+    """Placed by the new pictures' clock it would lie seconds ahead, and all that is true would come before it."""
+    line = Timeline()
+    line.restart(live=live)
+    line.video(20_000, MS, 1.0)
+    assert line.audio(20_000, MS) == 0
+    assert line.video(15_000, MS, 1.04) == 40
+    assert line.audio(20_040, MS) is None  # of before the jump
+    assert line.audio(15_000, MS) == 40
+    assert line.audio(15_800, MS) == 840  # a little ahead, as sound is
+    assert [line.video(pts, MS, 12.04) for pts in (24_000, 26_000)] == [9_040, 11_040]
+    assert line.audio(29_000, MS) == 14_040  # of a container that is so interleaved
+
+
 def test_sound_without_a_picture_has_no_time() -> None:
     line = Timeline()
     assert line.audio(0, MS) is None
