@@ -33,7 +33,7 @@ class Ahead:
         try:
             self._source = make()
             self._format = self._source.open()
-            if self._format.live and not wanted.wait(_BACKLOG_S):
+            if not self._format.waits and not wanted.wait(_BACKLOG_S):
                 while not wanted.is_set() and self._source.read() is not None:
                     pass
         except EdgesegError as exc:

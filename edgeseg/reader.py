@@ -24,14 +24,17 @@ class VideoSettings:
 
 
 class Reader:
-    """Reads a source in order, at the pace that the settings ask for, with output times."""
+    """Reads a source in order, at the pace that the settings ask for, with output times.
+
+    ``waits``: the source's pictures can wait, so they are given at the pace of their times.
+    """
 
     def __init__(
         self,
         source: Source,
         timeline: Timeline,
         video: VideoSettings,
-        live: bool,
+        waits: bool,
         stop: threading.Event,
         status: StreamStatus,
         clock: Callable[[], float] = time.monotonic,
@@ -39,7 +42,7 @@ class Reader:
         self._source = source
         self._timeline = timeline
         self._period_ms = 1000 / float(video.fps) if video.fps else 0.0
-        self._paced = video.realtime and not live
+        self._paced = video.realtime and waits
         self._stop = stop
         self._status = status
         self._clock = clock
@@ -81,7 +84,7 @@ class Reader:
         return False
 
     def _paced_frame(self, frame: Frame, timestamp_ms: int) -> tuple[Frame, int]:
-        """Wait until a file's picture is due. Its life begins then: decoding ahead is not latency."""
+        """Wait until a picture that can wait is due. Its life begins then: decoding ahead is not latency."""
         if not self._paced:
             return frame, timestamp_ms
         if self._started is None:

@@ -69,6 +69,7 @@ class Stream:
         self._silence: Silence | None = None
         self._pool: CanvasPool | None = None
         self._raw: RawFormat | None = None
+        self._when_full = WhenFull.DROP_OLDEST
         self._encoder_lock = threading.RLock()  # the supervisor's thread and the slate's
         self._outlet = Outlet(self._recycle, lambda: status.count("encode", "dropped"))
         self._slate_backoff = Backoff()
@@ -129,7 +130,7 @@ class Stream:
 
     def _play(self, source: Source, source_format: SourceFormat) -> None:
         placement = Placement(source_format, self._video.size, self._video.fit)
-        when_full = WhenFull.DROP_OLDEST if source_format.live else WhenFull.WAIT
+        when_full = WhenFull.WAIT if source_format.waits else WhenFull.DROP_OLDEST
         audio = self._audio_of(source_format)
         fps = self._video.fps or source_format.fps or _DEFAULT_FPS
         raw = RawFormat(
@@ -141,13 +142,13 @@ class Stream:
             audio.audio,
         )
         if self._idle is not None and not source_format.live:
-            self._idle.stop()  # what is not live waits, and loses nothing: not even to a slate's encoder, which drops
+            self._idle.stop()  # before there is an encoder for it: none shall be started again for a slate
         pool = self._encoder_for(raw, when_full)
         if self._idle is not None and source_format.live:
             self._idle.start()
         self._stages.start_anew()
         self._timeline.restart(live=source_format.live)
-        throttle = self._throttle if source_format.live else None  # a file waits: it is late, not too fast
+        throttle = None if source_format.waits else self._throttle  # what waits is late, not too fast
         if throttle is not None:
             throttle.start_anew()
         problems: list[BaseException] = []
@@ -164,7 +165,7 @@ class Stream:
         )
         pipeline.start()
         try:
-            reader = Reader(source, self._timeline, self._video, source_format.live, self._stop, self._status)
+            reader = Reader(source, self._timeline, self._video, source_format.waits, self._stop, self._status)
             for item, timestamp_ms in reader:
                 self._status.queues["source"] = len(frames)
                 self._status.queues["encoder"] = waiting = self._outlet.waiting
@@ -213,6 +214,7 @@ class Stream:
             if running is not None and pool is not None and (running.raw, running.when_full) == (raw, when_full):
                 return pool
             self._finish_encoder()
+            self._when_full = when_full
             if pool is None or (pool.width, pool.height, pool.colour) != (raw.width, raw.height, raw.colour):
                 # Else the worker keeps the one that it has: what it takes from there has to come back there.
                 self._pool = pool = CanvasPool(raw.width, raw.height, raw.colour)
@@ -253,7 +255,7 @@ class Stream:
             if self._encoder is None:
                 self._slate_since = now
             try:
-                pool = self._encoder_for(self._raw, WhenFull.DROP_OLDEST)
+                pool = self._encoder_for(self._raw, self._when_full)
                 canvas = pool.take()
                 slate.draw(canvas)
                 self._latest.offer(canvas.frame)

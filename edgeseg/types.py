@@ -101,8 +101,9 @@ class AudioFormat:
 class SourceFormat:
     """What a source turned out to be once it was open.
 
-    ``fps`` is the nominal rate or None when the container does not say. ``live`` sources cannot wait: when
-    the worker is late, the oldest frame is dropped. Others wait.
+    ``fps`` is the nominal rate or None when the container does not say. A ``live`` source has no end, and something is
+    shown while it is away. It cannot wait, so that the oldest frame is dropped when the worker is late; unless it is
+    ``in_bursts``: pictures of a segment come all at once (HLS), wait like a file's, and are played by their times.
     """
 
     width: int
@@ -112,6 +113,12 @@ class SourceFormat:
     live: bool
     audio: AudioFormat | None = None
     sample_aspect_ratio: Fraction = Fraction(1)
+    in_bursts: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether its pictures can wait for us."""
+        return not self.live or self.in_bursts
 
 
 @dataclass(frozen=True, slots=True)

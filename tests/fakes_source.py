@@ -56,9 +56,11 @@ class FakeSource:
         fps: Fraction | None = Fraction(25),
         audio: AudioFormat | None = None,
         hold: threading.Event | None = None,
+        in_bursts: bool = False,
     ) -> None:
         self._all = list(items)
         self._live, self._fps, self._audio, self._hold = live, fps, audio, hold
+        self._in_bursts = in_bursts
         self._items: Iterator[Frame | AudioPacket | Exception] | None = None
         self.closed = 0
 
@@ -69,7 +71,9 @@ class FakeSource:
         if first is None:
             raise SourceError("the fake ended before the first picture")
         self._items = iter(self._all)
-        return SourceFormat(first.width, first.height, self._fps, first.colour, self._live, self._audio)
+        return SourceFormat(
+            first.width, first.height, self._fps, first.colour, self._live, self._audio, in_bursts=self._in_bursts
+        )
 
     def read(self) -> Frame | AudioPacket | None:
         if self._items is None:

@@ -149,7 +149,7 @@ class Container:
         return bool(self._av.duration)
 
     @property
-    def comes_in_pieces(self) -> bool:
+    def _comes_in_pieces(self) -> bool:
         """Whether pictures arrive a segment at a time (HLS, DASH): many at once, then none for seconds."""
         return any(name in _SEGMENTED for name in self._av.format.name.split(","))
 
@@ -181,6 +181,7 @@ class Container:
             live=live,
             audio=audio,
             sample_aspect_ratio=_shape(stream.sample_aspect_ratio),
+            in_bursts=live and self._comes_in_pieces,
         )
 
     def read(self) -> Frame | AudioPacket | None:

@@ -23,9 +23,8 @@ _log = logging.getLogger(__name__)
 class AvSource:
     """A file, once or looped, or a network stream.
 
-    A network stream that does not know its length is live: its end is an error, because cameras do not end (HLS too,
-    but its pictures can wait, so they are paced like a file's). A looped file goes on counting: its timestamps grow
-    by the length of the file at each turn.
+    A network stream that does not know its length is live: its end is an error, because cameras do not end. A looped
+    file goes on counting: its timestamps grow by the length of the file at each turn.
 
     Args:
         url: a path or a URL, with secrets if need be.
@@ -79,8 +78,7 @@ class AvSource:
         self._container = Container(self._arguments)
         self._live = self._live_scheme or not (self._is_file or self._container.seekable_length)
         self._turn = _Turn()
-        # The server holds the pictures of a segment for us: they are played by their times, not dropped in a burst.
-        format_ = self._container.probe(live=self._live and not self._container.comes_in_pieces)
+        format_ = self._container.probe(live=self._live)
         self._turn.fps = format_.fps
         if self._container.lacks_sound:
             _log.warning("%s: the sound is left out: it is announced, but none has come", self._arguments.name)

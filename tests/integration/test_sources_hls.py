@@ -44,7 +44,8 @@ def playlist(tmp_path: Path) -> Iterator[str]:
 def test_the_pictures_of_a_segment_can_wait(playlist: str) -> None:
     source = AvSource(playlist, options={"live_start_index": "0"}, read_timeout_s=5)
     source_format = source.open()
-    assert not source_format.live, "a burst would be dropped"
+    assert source_format.live
+    assert source_format.waits, "a burst would be dropped"
     assert source_format.audio is not None
     frames: list[Frame] = []
     sounds: list[AudioPacket] = []

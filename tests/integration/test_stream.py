@@ -165,6 +165,25 @@ def test_the_slate_comes_before_the_first_picture_where_the_size_is_known(size: 
     assert decoded(rig) == len(times)
 
 
+def test_a_live_source_that_comes_in_bursts_loses_nothing_and_has_a_slate() -> None:
+    """As HLS does: its pictures wait, but when the camera is gone they do not come."""
+    rig = Rig(VideoSettings(realtime=False), slate=SlateSettings(after_s=0.1, fps=20))
+
+    def camera() -> FakeSource:
+        return FakeSource([*pictures(40), SourceError("gone")], live=True, in_bursts=True)
+
+    for run in (1, 2):
+        with pytest.raises(SourceError, match="gone"):
+            rig.stream.play(camera())
+        assert rig.status.frames[("encode", "in")] == run * 40
+        slates = rig.status.frames.get(("slate", "out"), 0)
+        wait_until(lambda before=slates: rig.status.frames.get(("slate", "out"), 0) > before, 10, "a slate")  # type: ignore[misc]
+    rig.stream.finish()
+    assert rig.status.frames[("encode", "out")] == 80
+    assert rig.status.encoder_starts == 1
+    assert rig.viewer.times() == sorted(set(rig.viewer.times()))
+
+
 def test_no_slate_comes_into_the_encoder_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be started anew for the slate, and then drop what a file waits with."""
     video = VideoSettings(size=(80, 60), realtime=False, fps=Fraction(25))

@@ -43,7 +43,7 @@ def put_out(camera: Camera, *, fps: Fraction | None = None) -> tuple[list[tuple[
     status = StreamStatus("door")
     timeline = Timeline()
     timeline.restart(live=True)
-    reader = Reader(camera, timeline, VideoSettings(fps=fps), True, threading.Event(), status, lambda: camera.now)  # type: ignore[arg-type]
+    reader = Reader(camera, timeline, VideoSettings(fps=fps), False, threading.Event(), status, lambda: camera.now)  # type: ignore[arg-type]
     return [(item, ms, camera.now) for item, ms in reader], status
 
 

@@ -38,7 +38,7 @@ def reader(
 ) -> Reader:
     source.open()
     settings = VideoSettings(**video)  # type: ignore[arg-type]
-    return Reader(source, Timeline(), settings, live, clock, status or StreamStatus("door"), clock)
+    return Reader(source, Timeline(), settings, not live, clock, status or StreamStatus("door"), clock)
 
 
 def test_a_file_is_paced_by_its_timestamps() -> None:
