@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -108,16 +108,8 @@ def usable_settings(settings: EncoderSettings) -> tuple[EncoderSettings, str]:
     except EncoderError as exc:
         if settings.fallback is None or settings.fallback == settings.codec:
             raise
-        second = EncoderSettings(
-            ffmpeg=settings.ffmpeg,
-            codec=settings.fallback,
-            profile=settings.profile,
-            bitrate=settings.bitrate,
-            keyframe_s=settings.keyframe_s,
-            threads=settings.threads,
-            constant=settings.constant,
-            audio=settings.audio,
-        )
+        # Preset, device and options were meant for the other one.
+        second = replace(settings, codec=settings.fallback, fallback=None, preset=None, device=None, options={})
         probe_encoder(second)
         return second, f"{exc.message}; encoding with {settings.fallback} instead, as encoder.fallback says"
     return settings, ""

@@ -425,6 +425,7 @@ def test_warnings_tell_what_is_allowed_and_risky() -> None:
           d: {source: x, publish: [{url: 'rtmp://0.0.0.0:1935/live/d', listen: true}, 'rtmp://u:p@h/a/k']}
           e: {source: x, allow_uncovered: true, mask: {on_mask_loss: uncovered}}
           f: {source: x, record: {directory: y, pre_roll_s: 10}}
+          g: {source: x, slate: {enabled: false}, encoder: {timestamps: constant}}
     """)
     told = "\n".join(warnings(config))
     for words in (
@@ -438,6 +439,7 @@ def test_warnings_tell_what_is_allowed_and_risky() -> None:
         "d: a password goes over rtmp://",
         "e: the bare camera picture leaves the box whenever",
         "f: everything is recorded, and nothing is done by record.pre_roll_s: add 'when: on_presence'",
+        "g: what is missing while the source is away is made up for with the last picture",
     ):
         assert words in told
     assert isinstance(config.streams["a"].effect, PassthroughEffect)
