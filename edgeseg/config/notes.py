@@ -58,10 +58,10 @@ def _of_stream(stream: StreamConfig) -> list[str]:
         )
         if stream.model.sampling == "graph":
             notes.append("mask.motion_gate saves nothing while frames are sampled in the graph (model.sampling: host)")
-    if stream.encoder.timestamps == "constant" and not stream.slate.enabled:
+    if stream.video.timestamps == "constant" and not stream.slate.enabled:
         notes.append(
-            "what is missing while the source is away is made up for with the last picture, all at once when it is back "
-            "(encoder.timestamps: constant without slate)"
+            "what is missing while the source is away is made up for with the last picture, in one go when it is back "
+            "(video.timestamps: constant without slate)"
         )
     record = stream.record
     if record is not None and record.when == "always":

@@ -425,7 +425,7 @@ def test_warnings_tell_what_is_allowed_and_risky() -> None:
           d: {source: x, publish: [{url: 'rtmp://0.0.0.0:1935/live/d', listen: true}, 'rtmp://u:p@h/a/k']}
           e: {source: x, allow_uncovered: true, mask: {on_mask_loss: uncovered}}
           f: {source: x, record: {directory: y, pre_roll_s: 10}}
-          g: {source: x, slate: {enabled: false}, encoder: {timestamps: constant}}
+          g: {source: x, slate: {enabled: false}, video: {timestamps: constant}}
     """)
     told = "\n".join(warnings(config))
     for words in (
