@@ -12,6 +12,7 @@ from edgeseg.config.effects import OverlayEffect, ReplaceEffect
 from edgeseg.config.outputs import RecordConfig
 from edgeseg.config.values import hex_colour
 from edgeseg.errors import EXIT_OK, EXIT_UNEXPECTED
+from edgeseg.kernels import library
 from edgeseg.redact import redact, redact_url
 
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """
     log.setup("debug" if args.debug else "warning")
     config = load_config(args.config)
-    notes = warnings(config)
+    notes = [*warnings(config), *library.lacking()]
     if args.show:
         # Nothing but YAML on stdout: it may be piped into a file.
         sys.stdout.write(show(config))

@@ -39,10 +39,11 @@ def _run(args: argparse.Namespace) -> int:
 
     import logging
 
+    from edgeseg.kernels import library
     from edgeseg.where import where_to_look
 
     log = logging.getLogger("edgeseg")
-    for warning in warnings(config):
+    for warning in [*warnings(config), *library.lacking()]:
         log.warning("%s", warning)
     quieten()
 

@@ -28,6 +28,16 @@ def variant() -> str:
     return next((name for name in VARIANTS if load(name)), "")
 
 
+def lacking() -> list[str]:
+    """A sentence for whoever runs a machine without the kernels; none where they are there."""
+    if variant():
+        return []
+    return [
+        "edgeseg was installed without its kernels: OpenCV does their work and takes several times as long "
+        "(Debian: apt install gcc libc6-dev, then install edgeseg again)"
+    ]
+
+
 @cache
 def load(name: str) -> ctypes.CDLL | None:
     """The library of the variant ``name``, or None when it is not there or not for this machine."""

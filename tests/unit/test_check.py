@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from edgeseg import cli
+from edgeseg.kernels import library
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,3 +90,14 @@ def test_a_recording_of_events_says_when(tmp_path: Path, capsys: pytest.CaptureF
     assert cli.main(["check", "-c", str(file)]) == 0
     out, _ = capsys.readouterr()
     assert "→ /srv/rec (when somebody is there, from 10 s before to 5 s after)" in out
+
+
+@pytest.mark.parametrize("built", ["avx2", ""])
+def test_a_machine_without_kernels_is_told(
+    good: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, built: str
+) -> None:
+    monkeypatch.setattr(library, "variant", lambda: built)
+    assert cli.main(["check", "-c", str(good)]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "installed without its kernels" in line]
+    assert len(told) == (not built)
+    assert all(line.startswith("warning: ") and "apt install gcc libc6-dev" in line for line in told)
