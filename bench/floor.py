@@ -12,10 +12,14 @@ from edgeseg.backends.openvino import OpenVinoBackend
 from edgeseg.recipes import find_model, load_recipe
 
 
-def command(ffmpeg: str, clip: Clip, target: Path) -> list[str]:
-    """One ffmpeg that decodes ``clip`` on one thread and encodes the same pictures as the daemon encodes its own."""
+def command(ffmpeg: str, clip: Clip, target: Path, *, realtime: bool = False) -> list[str]:
+    """One ffmpeg that decodes ``clip`` on one thread and encodes the same pictures as the daemon encodes its own.
+
+    As fast as it goes, or at the clip's own rate.
+    """
     return [
         *(ffmpeg, "-nostdin", "-v", "error", "-y"),
+        *(["-re"] if realtime else []),
         *("-threads", "1", "-i", str(clip.path), "-map", "0:v:0"),
         *encoder_options(ffmpeg, clip.size),
         str(target),
@@ -48,9 +52,11 @@ class Inference:
         self._backend.tensor[...] = np.uint8(128)
         self.measure(20)
 
-    def measure(self, times: int) -> float:
-        """CPU milliseconds for one inference, all threads of this process."""
-        before = time.process_time()
+    def measure(self, times: int, *, every_s: float = 0.0) -> float:
+        """CPU milliseconds for one inference, all threads of this process; one ``every_s``, or one after the other."""
+        before, due = time.process_time(), time.monotonic()
         for _ in range(times):
             self._backend.infer(self._backend.tensor)
+            due += every_s
+            time.sleep(max(0.0, due - time.monotonic()))
         return (time.process_time() - before) / times * 1000

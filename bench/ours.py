@@ -41,15 +41,16 @@ class Run:
     scrapes: list[Scrape]
 
 
-def run(ffmpeg: str, clip: Clip, effect: str, folder: Path) -> Run:
-    """Play ``clip`` to its end as fast as it goes. The server's CPU is not counted.
+def run(ffmpeg: str, clip: Clip, effect: str, folder: Path, *, realtime: bool = False) -> Run:
+    """Play ``clip`` to its end, as fast as it goes or at its own rate. The server's CPU is not counted.
 
     Raises:
         MeasurementError: the daemon failed, or not every picture is in the recording.
     """
     recordings = folder / "recordings"
     with server(ffmpeg) as url:
-        stream = {"source": played(clip), "effect": EFFECTS[effect], "record": str(recordings), "publish": url}
+        stream = {"source": played(clip) | {"realtime": realtime}, "effect": EFFECTS[effect], "publish": url}
+        stream |= {"record": str(recordings)}
         config, http = write_config(ffmpeg, {"bench": stream}, folder)
         with _scraper(http) as scrapes:
             cpu_s = cost.run([sys.executable, "-m", "edgeseg", "run", "-c", str(config)])

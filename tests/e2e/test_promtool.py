@@ -35,7 +35,7 @@ def test_metrics_are_clean() -> None:
 
 
 def test_rules_are_right() -> None:
-    assert "9 rules found" in promtool("check", "rules", str(RULES))
+    assert "10 rules found" in promtool("check", "rules", str(RULES))
 
 
 def test_rules_fire_on_what_they_are_about(tmp_path: Path) -> None:
@@ -63,6 +63,8 @@ def test_rules_fire_on_what_they_are_about(tmp_path: Path) -> None:
             series("edgeseg_output_state", "0x20", **viewers),
             series("edgeseg_frames_total", "0+30x20", stream="door", stage="composite", outcome="covered"),
             series("edgeseg_frames_total", "0x20", stream="yard", stage="composite", outcome="covered"),
+            series("edgeseg_recording_gap_seconds_total", "0x8 30x12", stream="door", output="recorder"),
+            series("edgeseg_recording_gap_seconds_total", "7x20", stream="yard", output="recorder"),
         ],
         "alert_rule_test": [
             alert(
@@ -86,6 +88,14 @@ def test_rules_fire_on_what_they_are_about(tmp_path: Path) -> None:
                 "warning",
                 "stream door on box covers pictures because it has no mask for them",
                 stream="door",
+            ),
+            alert(
+                "EdgesegRecordingGap",
+                "warning",
+                "30 s of stream door on box are in no recording",
+                "The stream went on and the recorder did not: a disk that is full, slow or away. The log tells which.",
+                stream="door",
+                output="recorder",
             ),
         ],
     }
