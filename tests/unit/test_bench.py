@@ -193,7 +193,7 @@ def test_a_busy_machine_is_told_of(bench: Any) -> None:
     assert report.BUSY_NOTE in report.about(busy)
 
 
-@pytest.mark.parametrize("name", ["e2e", "stages", "streams", "latency", "start", "rest"])
+@pytest.mark.parametrize("name", ["e2e", "stages", "streams", "latency", "start", "rest", "paced"])
 def test_there_is_a_place_for_what_is_saved(bench: Any, name: str, tmp_path: Path) -> None:
     report = bench("report")
     assert report.has_place(name)
