@@ -1,8 +1,7 @@
 """The same as ``e2e.py``, of the daemon and the floor, at the rate of a camera.
 
-A clip that is played as fast as it goes keeps every core busy, and two threads of one physical core slow each other
-down: what the daemon does beside decoding and encoding then costs more than it does on a box that keeps up with its
-cameras. Here both are given 30 pictures a second, and rest between them.
+A clip that is played as fast as it goes keeps every core busy, as no box is that keeps up with its cameras. Here both
+are given 30 pictures a second, and rest between them.
 """
 
 from __future__ import annotations

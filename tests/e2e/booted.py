@@ -105,7 +105,7 @@ def _skip_without_rights() -> None:
         pytest.skip("booting systemd needs root")
     for program in ("unshare", "nsenter", "systemctl", "journalctl"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+            pytest.skip(f"{program} is not installed (Debian: apt install systemd util-linux)")
     probe = subprocess.run(["unshare", *_NAMESPACES, "true"], capture_output=True, text=True)
     if probe.returncode != 0:
         pytest.skip(f"namespaces cannot be had here: {probe.stderr.strip()}")

@@ -23,7 +23,7 @@ def made(kind: str) -> Blender:
         return OpenCvBlender()
     blend = compositing.load(kind)
     if blend is None:
-        pytest.skip(f"the kernel {kind!r} was not compiled here, or this processor does not run it")
+        pytest.skip(f"the kernel {kind!r} was not compiled here, or this processor does not run it (apt install gcc)")
     return CompiledBlender(blend)
 
 

@@ -101,7 +101,6 @@ def test_the_flags_of_a_distribution_are_heeded(elsewhere: Path, monkeypatch: py
 
 
 def test_the_kernels_are_built_for_a_wheel_and_not_for_an_sdist() -> None:
-    pytest.importorskip("hatchling", reason="hatchling is in isolated build environments only")
     from hatchling.builders.sdist import SdistBuilder
     from hatchling.builders.wheel import WheelBuilder
 
